@@ -1,0 +1,26 @@
+export const RUN_KINDS = ['EXECUTION', 'REVIEW'] as const;
+export type RunKind = (typeof RUN_KINDS)[number];
+
+export const RUN_STATES = [
+  'QUEUED',
+  'ADMITTED',
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+export type ClosedRunState = 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+
+/** Why a run failed. `fault: 'agent'` counts towards pausing the agent by name. */
+export const FAILURE_CAUSES = {
+  'agent-error': { fault: 'agent', means: 'the agent ended with an error' },
+  'no-result': { fault: 'agent', means: 'the agent ended without a result' },
+  'unreadable-verdict': { fault: 'agent', means: 'the verdict could not be read, twice' },
+  'refused-tree': { fault: 'agent', means: 'the working copy holds what may not be stored' },
+  'time-limit': { fault: 'agent', means: 'the run took longer than its limit' },
+  'lost-workers': { fault: 'system', means: 'ten workers in a row died on it without progress' },
+  'setup-failed': { fault: 'system', means: 'the working copy could not be prepared' },
+} as const satisfies Record<string, { fault: 'agent' | 'system'; means: string }>;
+export type FailureCause = keyof typeof FAILURE_CAUSES;
