@@ -1,0 +1,356 @@
+/**
+ * All that crosses Temporal: names, inputs, activity interfaces, signals, updates, queries.
+ * Workflows and activities both stand on this file and never import each other.
+ * Only plain JSON crosses; zod stays out, since this file is in the workflow bundle.
+ */
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { RunKind, RunState } from './domain/run.js';
+import type { BlockReason, Priority, TaskStatus, Verb, WaitReason } from './domain/task.js';
+import type { VerdictKind } from './domain/verdict.js';
+
+export const TASK_QUEUE = 'mission-control';
+export const TASK_WORKFLOW = 'task';
+export const UPKEEP_WORKFLOW = 'upkeep';
+export const UPKEEP_ID = 'upkeep';
+
+/** What our own doors use; other clients choose any id, so the row stores it and nobody builds it. */
+export const taskWorkflowId = (id: string): string => `task/${id}`;
+
+/** By name, as the server registers them. */
+export const SEARCH_ATTRIBUTES = {
+  TaskStatus: 'Keyword',
+  TaskPriority: 'Keyword',
+  Assignee: 'Keyword',
+  Reviewers: 'KeywordList',
+  WaitingFor: 'Keyword',
+  MissionId: 'Keyword',
+  Cycles: 'Int',
+} as const;
+
+export const attribute = {
+  status: defineSearchAttributeKey('TaskStatus', 'KEYWORD'),
+  priority: defineSearchAttributeKey('TaskPriority', 'KEYWORD'),
+  assignee: defineSearchAttributeKey('Assignee', 'KEYWORD'),
+  reviewers: defineSearchAttributeKey('Reviewers', 'KEYWORD_LIST'),
+  waitingFor: defineSearchAttributeKey('WaitingFor', 'KEYWORD'),
+  cycles: defineSearchAttributeKey('Cycles', 'INT'),
+};
+
+/** Temporal's 1 (first) … 5; 3 is its default. */
+export const TEMPORAL_PRIORITY = {
+  URGENT: 1,
+  HIGH: 2,
+  NORMAL: 3,
+  LOW: 4,
+} as const satisfies Record<Priority, number>;
+
+// ── Errors that callers tell apart by `type` ────────────────────────────────────────────────────
+
+export const ERROR_TYPES = [
+  'InvalidTaskInput',
+  'DuplicateKey',
+  'TaskEnded',
+  'WrongState',
+  'AlreadyDecided',
+  'InvalidMessage',
+  'NotPermitted',
+  'UnknownWorkflowType',
+] as const;
+export type ErrorType = (typeof ERROR_TYPES)[number];
+
+// ── Steps of a task ─────────────────────────────────────────────────────────────────────────────
+
+/** A run as the workflow names it: numbers are per kind, 1…n without gaps. */
+export interface RunSpec {
+  readonly kind: RunKind;
+  readonly number: number;
+  readonly cycle: number;
+  /** Position among the cycle's reviewers; 0 for executions. */
+  readonly seat: number;
+}
+
+/** A run that has been opened. `QUEUED` waits for `runPromoted`. */
+export interface OpenedRun extends RunSpec {
+  readonly id: string;
+  readonly state: RunState;
+  readonly agent: string | null;
+  readonly agentName: string | null;
+  /** Why it is queued, as of the moment it was opened. */
+  readonly wait: WaitReason | null;
+}
+
+/** What happens to the task when a step ends in a certain way. SQL applies the row named. */
+export interface Then {
+  readonly status: TaskStatus;
+  readonly blocked?: BlockReason;
+  readonly next?: readonly RunSpec[];
+}
+
+/** `atCap` stands in for `revision` (or `conflict`) when the policy's bound is reached. */
+export interface ExecutionThen {
+  readonly succeeded: Then;
+  readonly failed: Then;
+}
+export interface ReviewThen {
+  readonly accepted: Then;
+  readonly revision: Then;
+  readonly atCap: Then;
+  readonly failed: Then;
+}
+export interface LandingThen {
+  readonly landed: Then;
+  readonly conflict: Then;
+  readonly atCap: Then;
+  readonly refused: Then;
+}
+
+/** How a person ended a block. A cancellation arrives as a cancellation. */
+export type Resolution = 'retry' | 'accept' | 'reassign';
+
+/** Where the task stands after a step, as the database has it. */
+export interface Standing {
+  readonly status: TaskStatus;
+  readonly blocked: BlockReason | null;
+  readonly opened: readonly OpenedRun[];
+  /** Set when this step's block has been resolved before: a record that is re-entered. */
+  readonly resolution: Resolution | null;
+}
+
+export interface RunSummary {
+  readonly id: string;
+  readonly kind: RunKind;
+  readonly number: number;
+  readonly cycle: number;
+  readonly agentName: string;
+  readonly state: RunState;
+  readonly summary: string | null;
+  readonly verdict: VerdictKind | null;
+  readonly superseded: boolean;
+  readonly byPerson: boolean;
+}
+
+export type RunEnd =
+  /** Back in the queue: it keeps number, day and checkpoint, and waits for a new grant. */
+  | { readonly kind: 'requeued'; readonly standing: Standing; readonly wait: WaitReason | null }
+  | {
+      readonly kind: 'closed';
+      readonly outcome:
+        | 'succeeded'
+        | 'accepted'
+        | 'revision'
+        | 'atCap'
+        | 'failed'
+        | 'cancelled'
+        | 'reviewed';
+      readonly run: RunSummary;
+      readonly standing: Standing;
+    };
+
+export type LandingEnd = {
+  readonly kind: 'landed' | 'conflict' | 'atCap' | 'refused';
+  readonly summary: string;
+  readonly standing: Standing;
+};
+
+export interface Begun {
+  readonly taskId: string;
+  readonly number: number;
+  readonly title: string;
+  readonly priority: Priority;
+  readonly assignee: string;
+  readonly assigneeName: string;
+  readonly reviewers: readonly string[];
+  readonly rehearsed: boolean;
+  readonly paused: boolean;
+  /** How many review seats a cycle has. */
+  readonly seats: number;
+  readonly admission: AdmissionAnswer;
+  readonly standing: Standing;
+}
+
+export type AdmissionAnswer =
+  | { readonly kind: 'admitted'; readonly by: string; readonly reason: string }
+  | { readonly kind: 'rejected'; readonly by: string; readonly reason: string }
+  | { readonly kind: 'waits'; readonly reason: string };
+
+// ── Activities ──────────────────────────────────────────────────────────────────────────────────
+
+/** Small database steps: local activities, idempotent by (task, step). */
+export interface Steps {
+  /** Validates and registers, or finds the record to re-enter; decides admission; opens Execution 1. */
+  beginTask(input: unknown, execution: ExecutionId): Promise<Begun>;
+  /** Decides admission again, under the policy and roster of now. */
+  decideAgain(taskId: string): Promise<AdmissionAnswer>;
+  openRuns(taskId: string, runs: readonly RunSpec[]): Promise<Standing>;
+  /** With several reviewers: what their verdicts come to, once all have ended. */
+  settleReviews(
+    taskId: string,
+    cycle: number,
+    then: ReviewThen,
+  ): Promise<{ outcome: 'accepted' | 'revision' | 'atCap' | 'failed'; standing: Standing }>;
+  applyVerb(taskId: string, message: VerbMessage): Promise<VerbAnswer>;
+  endTask(taskId: string, end: TaskEnd): Promise<void>;
+}
+
+export interface ExecutionId {
+  readonly workflowId: string;
+  readonly firstExecutionRunId: string;
+}
+
+/** The agent's work: heartbeats, cancellable, retried without end by Temporal; our function counts. */
+export interface Runs {
+  performExecution(run: RunRef, then: ExecutionThen): Promise<RunEnd>;
+  /** `then` is null when the cycle has several reviewers: `settleReviews` follows. */
+  performReview(run: RunRef, then: ReviewThen | null): Promise<RunEnd>;
+}
+
+export interface RunRef {
+  readonly id: string;
+  readonly taskId: string;
+}
+
+export interface Landings {
+  land(taskId: string, number: number, then: LandingThen): Promise<LandingEnd>;
+}
+
+export interface Upkeep {
+  /** Endless: a pass every 5 s. Returns only when cancelled. */
+  keepUp(): Promise<void>;
+}
+
+// ── Messages ────────────────────────────────────────────────────────────────────────────────────
+
+export const DOORS = [
+  'temporal',
+  'sdk',
+  'cli',
+  'http',
+  'mcp',
+  'agent',
+  'policy',
+  'system',
+] as const;
+export type Door = (typeof DOORS)[number];
+
+/**
+ * What every verb may carry. A message sent straight to Temporal names a principal that nobody
+ * checked: who can reach the frontend has the right, and the audit row says door `temporal`.
+ */
+export interface Envelope {
+  readonly by?: string;
+  readonly door?: Door;
+  /** The same id is applied once, however often it is delivered. */
+  readonly messageId?: string;
+  /** Why, in the person's words. */
+  readonly reason?: string;
+}
+
+export type GuideMessage = Envelope & { readonly text: string };
+export type ReassignMessage = Envelope & {
+  readonly executor?: string;
+  readonly reviewers?: readonly string[];
+};
+export type ReprioritiseMessage = Envelope & { readonly priority: Priority };
+
+/** A verb after its handler has named the principal. */
+export interface VerbMessage extends Envelope {
+  readonly verb: Verb;
+  readonly by: string;
+  readonly door: Door;
+  readonly messageId: string;
+  readonly text?: string;
+  readonly executor?: string;
+  readonly reviewers?: readonly string[];
+  readonly priority?: Priority;
+}
+
+export interface VerbAnswer {
+  readonly applied: boolean;
+  /** One sentence for people: what was done, or why not and what is legal now. */
+  readonly message: string;
+  /** Set when it was not applied. */
+  readonly error: ErrorType | null;
+  readonly status: TaskStatus;
+  readonly blocked: BlockReason | null;
+  readonly resolution: Resolution | null;
+  readonly admission: AdmissionAnswer | null;
+  /** Runs that took the place of one that was cancelled. */
+  readonly opened: readonly OpenedRun[];
+  readonly assignee: string;
+  readonly assigneeName: string;
+  readonly reviewers: readonly string[];
+  readonly priority: Priority;
+  readonly paused: boolean;
+}
+
+export const signals = {
+  approve: defineSignal<[Envelope?]>('approve'),
+  reject: defineSignal<[Envelope?]>('reject'),
+  guide: defineSignal<[GuideMessage]>('guide'),
+  answer: defineSignal<[GuideMessage]>('answer'),
+  retry: defineSignal<[Envelope?]>('retry'),
+  reassign: defineSignal<[ReassignMessage]>('reassign'),
+  accept: defineSignal<[Envelope?]>('accept'),
+  cancel: defineSignal<[Envelope?]>('cancel'),
+  reprioritise: defineSignal<[ReprioritiseMessage]>('reprioritise'),
+  pause: defineSignal<[Envelope?]>('pause'),
+  resume: defineSignal<[Envelope?]>('resume'),
+} as const satisfies Record<Verb, unknown>;
+
+export const updates = {
+  approve: defineUpdate<VerbAnswer, [Envelope?]>('approve'),
+  reject: defineUpdate<VerbAnswer, [Envelope?]>('reject'),
+  guide: defineUpdate<VerbAnswer, [GuideMessage]>('guide'),
+  answer: defineUpdate<VerbAnswer, [GuideMessage]>('answer'),
+  retry: defineUpdate<VerbAnswer, [Envelope?]>('retry'),
+  reassign: defineUpdate<VerbAnswer, [ReassignMessage]>('reassign'),
+  accept: defineUpdate<VerbAnswer, [Envelope?]>('accept'),
+  cancel: defineUpdate<VerbAnswer, [Envelope?]>('cancel'),
+  reprioritise: defineUpdate<VerbAnswer, [ReprioritiseMessage]>('reprioritise'),
+  pause: defineUpdate<VerbAnswer, [Envelope?]>('pause'),
+  resume: defineUpdate<VerbAnswer, [Envelope?]>('resume'),
+} as const satisfies Record<Verb, unknown>;
+
+/** The grant: only a wake-up, `start_attempt` decides. */
+export const runPromoted = defineSignal<[{ readonly run: string }]>('runPromoted');
+/** Policy or roster changed: decide admission again. */
+export const lookAgain = defineSignal('lookAgain');
+
+export const stateQuery = defineQuery<TaskState>('state');
+export const timelineQuery = defineQuery<string[]>('timeline');
+
+/** A task as its workflow sees it. */
+export interface TaskState {
+  readonly taskId: string;
+  readonly number: number;
+  readonly label: string;
+  readonly title: string;
+  readonly status: TaskStatus;
+  readonly blocked: BlockReason | null;
+  readonly waitingFor: WaitReason | null;
+  readonly priority: Priority;
+  readonly assignee: string;
+  readonly reviewers: readonly string[];
+  readonly cycle: number;
+  readonly paused: boolean;
+  readonly rehearsed: boolean;
+  readonly runs: readonly RunSummary[];
+}
+
+export type TaskEnd = {
+  readonly status: 'REJECTED' | 'CANCELLED';
+  readonly by: string;
+  readonly door: Door;
+  readonly reason: string;
+};
+
+/** The result of the workflow. */
+export interface TaskOutcome {
+  readonly taskId: string;
+  readonly number: number;
+  readonly status: 'DONE' | 'REJECTED' | 'CANCELLED';
+  readonly cycles: number;
+  readonly rehearsed: boolean;
+  readonly summary: string;
+}
