@@ -1,4 +1,6 @@
+import type { BackendKind } from '../domain/agent.js';
 import type { RunKind } from '../domain/run.js';
+import type { EarlierIssue } from '../domain/verdict.js';
 
 /** What a backend is given for one attempt of one run. Texts are whole, never cut. */
 export interface RunRequest {
@@ -15,6 +17,8 @@ export interface RunRequest {
     readonly description: string;
     readonly acceptance: readonly string[];
   };
+  /** Issues of earlier cycles: a review answers each of them by its id. Empty for an execution. */
+  readonly earlierIssues: readonly Pick<EarlierIssue, 'id' | 'text'>[];
   /** What the agent is told: for a review it holds the whole work under review. */
   readonly instructions: string;
   /** Must come back in a review's verdict: an old or quoted verdict cannot pass. */
@@ -23,9 +27,15 @@ export interface RunRequest {
   readonly folder: string;
   /** Where the previous attempt, or the run before it was re-queued, had got to. */
   readonly resume: Checkpoint | null;
-  /** A person's answer to the question the run asked before it was re-queued. */
+  /**
+   * A person's answer to the question the run asked before it was re-queued. Every later attempt
+   * is given it too: a crash between answer and checkpoint must not ask the person again.
+   */
   readonly answer: string | null;
-  /** Set when the previous verdict of this run could not be read: the parse error, to ask again. */
+  /**
+   * Set when the previous verdict of this run could not be read: the parse error, to ask again.
+   * `resume` is then the last checkpoint, so that only the verdict is made anew, not the turns.
+   */
   readonly reask: string | null;
 }
 
@@ -35,7 +45,7 @@ export interface Checkpoint {
   readonly turn: number;
   /** Snapshot commit of the working copy after that turn. */
   readonly commit: string;
-  /** What the backend needs to go on; opaque to everyone else. */
+  /** What the backend needs to go on, plain JSON; opaque to everyone else. */
   readonly transcript: unknown;
 }
 
@@ -60,9 +70,12 @@ export interface Usage {
   readonly cacheWrite: number;
 }
 
-/** How an attempt ended. The list is closed: each kind has its branch in `activities/perform-run.ts`. */
+/** How an attempt ended. Closed: each kind has its branch in `activities/perform-run.ts`. */
 export type RunOutcome =
-  /** `report` is the agent's account; for a review `verdict` is its schema-checked output, unparsed. */
+  /**
+   * `report` is the agent's account, `commands` the whole text of all commands and their output,
+   * earlier attempts included. `verdict` is a review's output, unparsed; null for an execution.
+   */
   | {
       readonly kind: 'finished';
       readonly report: string;
@@ -78,19 +91,56 @@ export type RunOutcome =
       readonly message: string;
     };
 
+/** What a command did. `exitCode` is null when a signal ended it. */
+export interface CommandResult {
+  readonly exitCode: number | null;
+  /** Standard output and error as they came, whole. */
+  readonly output: string;
+}
+
+/** Thrown by `Effects` for what an agent may not do: the agent's fault, never the house's. */
+export class EffectRefused extends Error {
+  override readonly name = 'EffectRefused';
+}
+
+/**
+ * All that an agent may do to the world, handed in by whoever owns the working copy. Paths are
+ * relative to the copy. A path that is absolute, holds `..`, leads out through a symbolic link or
+ * names no regular file rejects with `EffectRefused`; any other rejection is a defect of the house.
+ */
+export interface Effects {
+  /**
+   * Runs `sh -c command` in the copy. A failing command is a result, not an error. When `signal`
+   * aborts, the whole process tree is ended first; then it rejects with the signal's reason.
+   */
+  run(command: string, options: { readonly signal: AbortSignal }): Promise<CommandResult>;
+  /** Replaces the file, making the folders it needs. */
+  write(path: string, content: string): Promise<void>;
+  /** The file's text; null when there is none. */
+  read(path: string): Promise<string | null>;
+  /** Removes the file; none there is no error. */
+  remove(path: string): Promise<void>;
+}
+
+/** What a backend is handed to tell, to keep and to act. */
 export interface RunHooks {
-  /** Aborted when the run is cancelled, lost, paused or over its time: stop, and kill what you started. */
+  /** Aborted when the run is cancelled, lost, paused or over its time: stop, kill your own. */
   readonly signal: AbortSignal;
   readonly onEvent: (event: AgentEvent) => void;
   /**
-   * Called between turns. Resolves when transcript and files are durable.
-   * Rejects (and `signal` aborts) when this attempt may not go on.
+   * Called after each turn, before the next begins. Resolves when transcript and files are durable.
+   * Rejects (and `signal` aborts) when this attempt may not go on; `run` passes the rejection on.
    */
   readonly checkpoint: (turn: number, transcript: unknown) => Promise<void>;
+  readonly effects: Effects;
 }
 
-/** The port. `run` must not throw for what an agent does; a throw is a defect and is retried. */
+/**
+ * The port. `run` never throws for what an agent does: that is an outcome. It rejects in two cases
+ * only: with `signal.reason` once the signal has aborted, promptly, and nothing is written or told
+ * after that; with anything else for a defect, which is retried.
+ */
 export interface AgentBackend {
-  readonly kind: 'scripted' | 'command' | 'anthropic';
+  readonly kind: BackendKind;
   run(request: RunRequest, hooks: RunHooks): Promise<RunOutcome>;
 }
