@@ -129,7 +129,7 @@ export interface RunHooks {
   readonly onEvent: (event: AgentEvent) => void;
   /**
    * Called after each turn, before the next begins. Resolves when transcript and files are durable.
-   * Rejects (and `signal` aborts) when this attempt may not go on; `run` passes the rejection on.
+   * Rejects (and `signal` aborts) when this attempt may not go on; `run` then rejects too.
    */
   readonly checkpoint: (turn: number, transcript: unknown) => Promise<void>;
   readonly effects: Effects;
