@@ -157,7 +157,7 @@ export function isLegal(verb: Verb, status: TaskStatus, blockedBy: BlockReason |
   return true;
 }
 
-/** What a person, an agent or a program asks for. Parsed by `src/request.ts`. */
+/** What a person, an agent or a program asks for. Parsed by `src/schema/request.ts`. */
 export interface TaskRequest {
   readonly title: string;
   readonly description: string;

@@ -17,7 +17,7 @@ export interface Issue {
   readonly file?: string;
 }
 
-/** An issue of an earlier cycle with the id under which it is answered: `R1.2` is review 1, issue 2. */
+/** An issue of an earlier cycle, with the id it is answered under: `R1.2` is review 1, issue 2. */
 export interface EarlierIssue extends Issue {
   readonly id: string;
 }

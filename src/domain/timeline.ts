@@ -1,0 +1,130 @@
+import { taskLabel } from './ids.js';
+import { FAILURE_CAUSES, type FailureCause, type RunKind, type RunState } from './run.js';
+import type { BlockReason, TaskStatus } from './task.js';
+import { firstLine, utf8Bytes } from './text.js';
+import type { VerdictKind } from './verdict.js';
+
+/** What people read of a run. */
+export interface TimelineRun {
+  readonly kind: RunKind;
+  readonly number: number;
+  readonly cycle: number;
+  readonly agent: string;
+  readonly state: RunState;
+  /** An execution's report, a review's first blocking issue or summary, or a failure's cause. */
+  readonly summary: string | null;
+  readonly verdict: VerdictKind | null;
+  readonly superseded: boolean;
+  readonly byPerson: boolean;
+}
+
+export interface TimelineTask {
+  readonly number: number;
+  readonly title: string;
+  readonly status: TaskStatus;
+  readonly blockedBy: BlockReason | null;
+  readonly rehearsed: boolean;
+  /** The sentence of `explainWait`, or null when nothing is waited for. */
+  readonly waits: string | null;
+}
+
+const SUMMARY_CHARS = 100;
+const TITLE_CHARS = 200;
+const WAITS_CHARS = 300;
+const NAME_CHARS = 60;
+
+/** The history of a task as lines of text: one projection for every door. */
+export function timeline(task: TimelineTask, runs: readonly TimelineRun[]): string[] {
+  return [headLine(task), ...inOrder(runs).map(runLine), statusLine(task)];
+}
+
+/** The server takes no more than this as a workflow's current details. */
+const MARKDOWN_BYTES = 20_000;
+
+/** The same for Temporal's Web UI. Too long a history loses lines of its middle, and says so. */
+export function timelineMarkdown(task: TimelineTask, runs: readonly TimelineRun[]): string {
+  // No line begins with a backtick, so nothing in a summary ends the block early.
+  const [head = '', ...rest] = timeline(task, runs);
+  const render = (lines: readonly string[]): string =>
+    [`**${taskLabel(task.number)}**`, '', '```text', head, ...lines, '```'].join('\n');
+
+  const whole = render(rest);
+  if (utf8Bytes(whole) <= MARKDOWN_BYTES) return whole;
+
+  // The first lines say how it began and the last where it stands: both halves get half the room.
+  const note = (cut: number): string => `├─ … ${cut} lines cut …`;
+  const room = MARKDOWN_BYTES - utf8Bytes(render([note(rest.length)])) - 1;
+  const first = fitting(rest, room / 2);
+  const last = fitting(rest.slice(first).toReversed(), room / 2);
+  const cut = rest.length - first - last;
+  return render([...rest.slice(0, first), note(cut), ...rest.slice(rest.length - last)]);
+}
+
+/** How many lines, from the first on, fit into that many bytes. */
+function fitting(lines: readonly string[], bytes: number): number {
+  let used = 0;
+  for (const [index, line] of lines.entries()) {
+    used += utf8Bytes(line) + 1;
+    if (used > bytes) return index;
+  }
+  return lines.length;
+}
+
+/** By cycle, an execution before its reviews, then by number; never by an id or a clock. */
+function inOrder(runs: readonly TimelineRun[]): TimelineRun[] {
+  const rank = { EXECUTION: 0, REVIEW: 1 } as const satisfies Record<RunKind, number>;
+  return runs.toSorted(
+    (left, right) =>
+      left.cycle - right.cycle || rank[left.kind] - rank[right.kind] || left.number - right.number,
+  );
+}
+
+function headLine(task: TimelineTask): string {
+  const mark = task.rehearsed ? ' (REHEARSED)' : '';
+  return `Task: "${firstLine(task.title, TITLE_CHARS)}"${mark}`;
+}
+
+function runLine(run: TimelineRun): string {
+  const names = { EXECUTION: 'Execution', REVIEW: 'Review' } as const;
+  const marks = `${run.superseded ? ' (superseded)' : ''}${run.byPerson ? ' (by a person)' : ''}`;
+  const what = outcomeOf(run);
+  const tail = what === '' ? '' : ` — ${what}`;
+  const who = firstLine(run.agent, NAME_CHARS);
+  return `├─ ${names[run.kind]} ${run.number} [${who}] ${run.state}${marks}${tail}`;
+}
+
+function outcomeOf(run: TimelineRun): string {
+  const summary = firstLine(run.summary ?? '', SUMMARY_CHARS);
+  switch (run.state) {
+    case 'QUEUED':
+    case 'ADMITTED':
+    case 'RUNNING':
+      return '';
+    case 'FAILED':
+      return causeOf(summary);
+    case 'CANCELLED':
+      return summary;
+    case 'SUCCEEDED':
+      return run.verdict === null ? summary : verdictOf(run.verdict, summary);
+    default:
+      return run.state satisfies never;
+  }
+}
+
+/** A plain approval says all by itself; every other verdict says what it asks for. */
+const verdictOf = (verdict: VerdictKind, summary: string): string =>
+  verdict === 'APPROVED' || summary === ''
+    ? `Verdict: ${verdict}`
+    : `Verdict: ${verdict}: ${summary}`;
+
+function causeOf(summary: string): string {
+  if (summary === '') return 'the cause was not recorded';
+  if (!Object.hasOwn(FAILURE_CAUSES, summary)) return summary;
+  return `${summary}: ${FAILURE_CAUSES[summary as FailureCause].means}`;
+}
+
+function statusLine(task: TimelineTask): string {
+  const reason = task.blockedBy === null ? '' : ` (${task.blockedBy})`;
+  const waits = task.waits === null ? '' : ` — ${firstLine(task.waits, WAITS_CHARS)}`;
+  return `└─ Status: ${task.status}${reason}${waits}`;
+}
