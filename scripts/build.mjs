@@ -1,11 +1,12 @@
 /**
- * Makes `dist/`: the emit of tsc, and the workflows as one bundle, so that a worker starts without
- * webpack. SQL migrations are not copied: the code finds `drizzle/migrations` from the package root.
+ * Makes `dist/`: the emit of tsc, and the workflows as one bundle, so that a worker starts
+ * without webpack. SQL migrations are not copied: code finds `drizzle/migrations` by walking up to
+ * the package's root.
  *
- * `bin` and the main export point to `dist`, which `prepare` makes at `npm ci` and `npm link`. After
- * `npm ci --ignore-scripts` it is missing, and then `npm start`, `npm run demo` and `npm run mission`
- * make it on demand (scripts/run.mjs). There is no second, checked-in `bin` that would hide this:
- * whoever calls `dist/src/main/cli.js` itself after --ignore-scripts runs `npm run build` once.
+ * `bin` and the main export point to `dist`, which `prepare` makes at `npm ci` and `npm link`.
+ * After `npm ci --ignore-scripts` it is missing, and then `npm start`, `npm run demo` and
+ * `npm run mission` make it on demand (scripts/run.mjs). There is no second, checked-in `bin` that
+ * would hide this: whoever calls `dist/src/main/cli.js` by its path runs `npm run build` once.
  *
  *   node scripts/build.mjs              build
  *   node scripts/build.mjs --if-needed  build unless no source has changed (a few milliseconds)
@@ -48,7 +49,7 @@ function filesBelow(folder) {
   });
 }
 
-/** Names, sizes and times of all that goes in: a deleted or an older file counts as a change too. */
+/** Names, sizes and times of all that goes in: a deleted or older file is a change too. */
 function fingerprint() {
   const digest = createHash('sha256').update(process.version);
   const sources = SOURCES.flatMap(filesBelow).filter((path) => path.endsWith('.ts'));
@@ -118,7 +119,7 @@ async function compile() {
   dropOrphans();
 }
 
-/** What a renamed or deleted source left behind would still be importable, and so hide a mistake. */
+/** What a renamed or deleted source left behind could still be imported: that hides mistakes. */
 function dropOrphans() {
   for (const path of SOURCES.flatMap((folder) => filesBelow(`dist/${folder}`))) {
     const source = path.slice('dist/'.length).replace(/(\.d\.ts|\.js)$/, '.ts');

@@ -1,7 +1,7 @@
 /**
  * `npm test`: the checks (biome, tsc, knip), the build, every test; ends with a line of its own,
- * "N passed, N failed". Tests are counted; a check or build counts when it fails. The exit code is 0
- * only when nothing failed and at least one test was executed.
+ * "N passed, N failed". Tests are counted; a check or build counts when it fails. The exit code is
+ * 0 only when nothing failed and at least one test was executed.
  *
  *   node scripts/test.mjs                 everything that CI runs
  *   node scripts/test.mjs --only quick    checks, and the tests that need no services
@@ -44,7 +44,7 @@ function run(command, args, { quiet, env = {} }) {
   });
 }
 
-/** One step with a line when it ends, and its output only when it fails. Returns failures: 0 or 1. */
+/** One step: a line when it ends, its output only when it fails. Returns failures: 0 or 1. */
 async function step({ name, command, args }) {
   const since = Date.now();
   const { code, output } = await run(command, args, { quiet: true });

@@ -35,9 +35,9 @@ export const needs = {
 } satisfies Record<string, Need>;
 
 /**
- * A group of tests that need a program. Where it is missing one test stands for the group: it ends as
- * "not run", with the reason that `npm test` repeats above its last line; with CI=true it fails, so
- * that CI cannot turn green by leaving something out.
+ * A group of tests that need a program. Where it is missing one test stands for the group: it ends
+ * as "not run", with the reason that `npm test` repeats above its last line; with CI=true it fails,
+ * so that CI cannot turn green by leaving something out.
  */
 export function describeNeeding(need: Need, name: string, body: (path: string) => void): void {
   const { path } = need;
