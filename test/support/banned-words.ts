@@ -58,7 +58,7 @@ export const BANNED: readonly BannedWord[] = [
   },
   {
     name: 'a test waits for an event or a condition, never for a time to pass',
-    pattern: /await\s+(?:sleep|delay|pause|setTimeout)\s*\(\s*[\d_]4,/,
+    pattern: /await\s+(?:sleep|delay|pause|setTimeout)\s*\(\s*[\d_]{4,}/,
     where: (path) => path.endsWith('.test.ts'),
     planted: ['test/x.test.ts', 'await sleep(5_000);'],
   },

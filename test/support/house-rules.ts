@@ -44,7 +44,7 @@ export const HOUSE: Readonly<Record<string, Room>> = {
     packages: ['react', 'react-dom', 'hono', '@tanstack/'],
     node: false,
   },
-  config: { house: [], packages: ['zod'], node: true },
+  config: { house: [], packages: ['zod', '@temporalio/envconfig'], node: true },
   telemetry: { house: [], packages: ['pino', '@opentelemetry/', '@temporalio/worker'], node: true },
   dev: {
     house: [],
