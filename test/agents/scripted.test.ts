@@ -1,24 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { AgentBackend } from '../../src/agents/backend.js';
-import { createBackends } from '../../src/agents/index.js';
 import type { Bench } from '../support/bench.js';
 import { describeBackend, type Situation } from './conformance.js';
+import { rehearse } from './rehearsals.js';
 
-describeBackend('scripted', async (situation, bench) => await scriptedFor(situation, bench));
-
-async function scriptedFor(situation: Situation, bench: Bench): Promise<AgentBackend> {
-  const scenarioFolder = join(bench.base, 'scenarios');
-  await mkdir(scenarioFolder);
+describeBackend('scripted', async (situation: Situation, bench: Bench) => {
   const script = scriptOf(situation);
   const runs = situation.kind === 'REVIEW' ? { reviews: [script] } : { executions: [script] };
-  const tasks = [{ match: { title: 'A task' }, ...runs }];
-  const scenario = JSON.stringify({ name: 'conformance', tasks });
-  await writeFile(join(scenarioFolder, 'conformance.json'), scenario);
-  const { scripted } = createBackends({ scenarioFolder, effectsLog: null });
-  if (scripted === null) throw new Error('there is no scripted backend');
-  return scripted;
-}
+  return await rehearse(bench, runs);
+});
 
 function scriptOf({ turns, ends }: Situation): unknown {
   const scripted = turns.map(({ say, write, command, tokens }) => ({

@@ -112,10 +112,19 @@ export class Bench {
         signal.throwIfAborted();
       },
       effects: {
-        run: (command, how) => (watch(`run ${command}`), effects.run(command, how)),
-        write: (path, content) => (watch(`write ${path}`), effects.write(path, content)),
+        run: (command, how) => {
+          watch(`run ${command}`);
+          return effects.run(command, how);
+        },
+        write: (path, content) => {
+          watch(`write ${path}`);
+          return effects.write(path, content);
+        },
         read: (path) => effects.read(path),
-        remove: (path) => (watch(`remove ${path}`), effects.remove(path)),
+        remove: (path) => {
+          watch(`remove ${path}`);
+          return effects.remove(path);
+        },
       },
     };
   }
