@@ -222,7 +222,10 @@ function describe(found: z.core.$ZodIssue, whole: unknown): string {
   const name = field.join('').replace(/^\./, '') || 'the whole';
   const value = found.path.reduce<unknown>(step, whole);
   const shown = value === undefined ? 'nothing' : preview(JSON.stringify(value));
-  return `${name}: ${found.message} (found ${shown})`;
+  // A bad key hides what is wrong with it one level down.
+  const reasons = found.code === 'invalid_key' ? found.issues : [found];
+  const message = reasons.map((reason) => reason.message).join(', ');
+  return `${name}: ${message} (found ${shown})`;
 }
 
 function step(value: unknown, part: PropertyKey): unknown {

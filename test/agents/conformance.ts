@@ -43,7 +43,7 @@ const THREE_TURNS: Situation = {
 const turnsTold = (events: readonly AgentEvent[]): number[] =>
   events.flatMap((event) => (event.kind === 'turn' ? [event.turn] : []));
 
-/** Matches a text that holds the parts in this order: how they are framed is the backend's affair. */
+/** A text with these parts in this order: how they are framed is the backend's affair. */
 const inOrder = (...parts: string[]): unknown =>
   expect.stringMatching(new RegExp(parts.join('[\\s\\S]*')));
 
@@ -77,12 +77,8 @@ function itWorks({ make, bench }: Setting): void {
     const backend = await make(THREE_TURNS, bench());
     const outcome = await bench().attempt(backend, bench().request());
     const commands = inOrder('out 1\n', 'out 2\n', 'out 3\n');
-    expect(outcome).toEqual({
-      kind: 'finished',
-      report: 'Three files made.',
-      commands,
-      verdict: null,
-    });
+    const report = 'Three files made.';
+    expect(outcome).toEqual({ kind: 'finished', report, commands, verdict: null });
     expect(await bench().read('src/3.txt')).toBe('file 3\n');
   });
 
@@ -186,9 +182,8 @@ function itStops({ make, bench }: Setting): void {
   it('does nothing when it is aborted before it begins', async () => {
     const backend = await make(THREE_TURNS, bench());
     const signal = AbortSignal.abort(new Error('too late'));
-    await expect(bench().attempt(backend, bench().request(), { signal })).rejects.toThrow(
-      'too late',
-    );
+    const attempt = bench().attempt(backend, bench().request(), { signal });
+    await expect(attempt).rejects.toThrow('too late');
     expect(bench().events).toEqual([]);
     expect(bench().afterAbort).toEqual([]);
   });

@@ -40,6 +40,11 @@ export class Bench {
     return bench;
   }
 
+  /** A bench that another process opened. */
+  static at(base: string): Bench {
+    return new Bench(base);
+  }
+
   async close(): Promise<void> {
     await rm(this.base, { recursive: true, force: true });
   }
@@ -89,7 +94,8 @@ export class Bench {
     return await readFile(join(this.folder, path), 'utf8').catch(() => null);
   }
 
-  private hooks(options: AttemptOptions): RunHooks {
+  /** What an attempt is handed; everything that goes through it is recorded. */
+  hooks(options: AttemptOptions): RunHooks {
     const signal = options.signal ?? new AbortController().signal;
     const effects = folderEffects(this.folder);
     const watch = (what: string): void => {

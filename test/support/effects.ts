@@ -25,7 +25,7 @@ export function folderEffects(folder: string): Effects {
   };
 }
 
-/** The path's place in the folder; every part that exists must be a real folder, the last a file. */
+/** The path's place; every part of it that exists must be a real folder, the last a file. */
 async function place(folder: string, path: string): Promise<string> {
   const parts = path.split('/');
   if (path === '' || isAbsolute(path) || parts.includes('..')) {
