@@ -53,9 +53,10 @@ export async function terminate(
   ref: ProcessRef,
   { graceMs, group = false }: { graceMs: number; group?: boolean },
 ): Promise<void> {
+  if (!isAlive(ref)) return; // its group's number, too, may be a stranger's by now
   const target = group ? -ref.pid : ref.pid;
   const deadline = Date.now() + graceMs;
-  if (isAlive(ref)) send(target, 'SIGTERM');
+  send(target, 'SIGTERM');
   while (isAlive(ref) && Date.now() < deadline) await sleep(25);
   // Also when the leader has ended: what it left in its own group must not go on without it.
   if (group || isAlive(ref)) send(target, 'SIGKILL');

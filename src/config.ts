@@ -1,0 +1,155 @@
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
+import { z } from 'zod';
+
+/** A setting that cannot be used; the message names variable, value and what is allowed. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/** A Temporal server that is named by TEMPORAL_* variables or by a profile in a file. */
+export interface NamedServer {
+  address: string;
+  /** For `Connection.connect` and `NativeConnection.connect`: address, TLS, API key, metadata. */
+  connectionOptions: ClientConnectConfig['connectionOptions'];
+}
+
+/** All that the environment says. Read once, at the start of a process. */
+export interface Config {
+  /** MISSION_HOME, absolute; null: `findHome` decides. */
+  home: string | null;
+  /** DATABASE_URL; null: embedded Postgres. */
+  databaseUrl: string | null;
+  /** null: the embedded dev server. */
+  temporal: NamedServer | null;
+  /** TEMPORAL_NAMESPACE or the profile's. */
+  namespace: string;
+  /** MISSION_TASK_QUEUE: where workflows and activities are polled for. */
+  taskQueue: string;
+  /** MC_TEMPORAL_CLI: the program to run the dev server with. */
+  temporalCli: string | null;
+  /** MISSION_CACHE, else `mission-control` in the user's cache: downloaded programs. */
+  cacheDir: string;
+  /** PATH */
+  searchPath: string;
+  /** Who types the commands: the name in `person:<user>`. */
+  user: string;
+  /** Colour wanted (FORCE_COLOR), unwanted (NO_COLOR), or as the terminal is: null. */
+  color: boolean | null;
+  /** Nobody is there to answer a prompt. */
+  ci: boolean;
+}
+
+const folder = z.string().refine(isAbsolute, 'must be an absolute path, such as /srv/mission');
+const postgresUrl = z.string().refine(isPostgresUrl, 'must be postgres://user@host:port/database');
+const name = z
+  .string()
+  .regex(/^[\w.-]{1,100}$/, 'may hold letters, digits, `.`, `_` and `-`, at most 100');
+
+/** An empty variable is one that is not set. Those of Temporal are read by its own library. */
+const schema = z.object({
+  MISSION_HOME: folder.optional(),
+  MISSION_CACHE: folder.optional(),
+  XDG_CACHE_HOME: z.string().optional(),
+  HOME: z.string().optional(),
+  DATABASE_URL: postgresUrl.optional(),
+  MISSION_TASK_QUEUE: name.default('mission-control'),
+  MC_TEMPORAL_CLI: folder.optional(),
+  PATH: z.string().default(''),
+  USER: z.string().optional(),
+  NO_COLOR: z.string().optional(),
+  FORCE_COLOR: z.string().optional(),
+  CI: z.string().optional(),
+});
+
+/** Values that must never be printed, not even in an error about them. */
+const SECRET = new Set(['DATABASE_URL']);
+
+/**
+ * Reads the configuration out of an environment.
+ * @throws ConfigError naming every variable that cannot be used
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
+  const set = Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1])),
+  );
+  const parsed = schema.safeParse(set);
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => describe(issue, set)).join('\n'));
+  }
+  const { data } = parsed;
+  const { server, namespace } = readTemporal(set);
+  const cache = data.XDG_CACHE_HOME ?? join(data.HOME ?? homedir(), '.cache');
+  const config: Config = {
+    home: data.MISSION_HOME ?? null,
+    databaseUrl: data.DATABASE_URL ?? null,
+    temporal: server,
+    namespace,
+    taskQueue: data.MISSION_TASK_QUEUE,
+    temporalCli: data.MC_TEMPORAL_CLI ?? null,
+    cacheDir: data.MISSION_CACHE ?? join(cache, 'mission-control'),
+    searchPath: data.PATH,
+    user: userName(data.USER),
+    color: data.NO_COLOR ? false : wantsColor(data.FORCE_COLOR),
+    ci: data.CI !== undefined && data.CI !== 'false' && data.CI !== '0',
+  };
+  return config;
+}
+
+/** The account's name; a user id without one (in a container) has only what USER says. */
+function userName(fromEnvironment: string | undefined): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return fromEnvironment ?? 'unknown';
+  }
+}
+
+function wantsColor(force: string | undefined): boolean | null {
+  return force === undefined ? null : force !== '0' && force !== 'false';
+}
+
+function describe(issue: z.core.$ZodIssue, env: Record<string, string>): string {
+  const variable = String(issue.path[0]);
+  const value = SECRET.has(variable) ? hidePassword(env[variable]) : env[variable];
+  return `${variable} is ${JSON.stringify(value)}: it ${issue.message}.`;
+}
+
+function hidePassword(url = ''): string {
+  return url.replace(/(\/\/[^:@/]*):[^@]*@/, '$1:***@');
+}
+
+function isPostgresUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1;
+}
+
+/** TEMPORAL_ADDRESS, or a profile with an address, names a server; other variables alone do not. */
+function readTemporal(env: Record<string, string>): {
+  server: NamedServer | null;
+  namespace: string;
+} {
+  let found: ClientConnectConfig;
+  try {
+    found = loadClientConnectConfig({ overrideEnvVars: env });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const set = Object.keys(env).filter((key) => key.startsWith('TEMPORAL_'));
+    throw new ConfigError(
+      `The settings for Temporal (${set.join(', ') || 'its configuration file'}) cannot be used: ` +
+        `${reason}. Known are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, ` +
+        'TEMPORAL_TLS*, TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE.',
+    );
+  }
+  const { address, apiKey, tls } = found.connectionOptions;
+  const namespace = found.namespace ?? 'default';
+  if (address)
+    return { server: { address, connectionOptions: found.connectionOptions }, namespace };
+  if (apiKey || tls) {
+    throw new ConfigError(
+      `A key or TLS for Temporal is set, but no server: set TEMPORAL_ADDRESS to host:port.`,
+    );
+  }
+  return { server: null, namespace };
+}

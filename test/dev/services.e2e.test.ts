@@ -1,0 +1,29 @@
+import { Connection } from '@temporalio/client';
+import postgres from 'postgres';
+import { afterAll, expect, test } from 'vitest';
+import { SEARCH_ATTRIBUTES } from '../../src/contract.js';
+import { freshDatabase, temporal } from '../support/services.js';
+
+const closers: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const close of closers) await close();
+});
+
+test('two fresh databases share nothing', async () => {
+  const [one, two] = await Promise.all([freshDatabase(), freshDatabase()]);
+  const [a, b] = [postgres(one.url, { max: 1 }), postgres(two.url, { max: 1 })];
+  await a`CREATE TABLE only_here (id int)`;
+  await expect(b`SELECT * FROM only_here`).rejects.toThrow('only_here');
+  await Promise.all([a.end(), b.end()]);
+  await Promise.all([one.drop(), two.drop()]);
+});
+
+test('every vitest worker has a namespace with the search attributes of the contract', async () => {
+  const { address, namespace } = temporal();
+  const connection = await Connection.connect({ address });
+  closers.push(() => connection.close());
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  expect(Object.keys(customAttributes)).toEqual(
+    expect.arrayContaining(Object.keys(SEARCH_ATTRIBUTES)),
+  );
+});

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import postgres from 'postgres';
+import type { TestProject } from 'vitest/node';
+import { loadConfig } from '../../src/config.js';
+import { SEARCH_ATTRIBUTES } from '../../src/contract.js';
+import { makeHome } from '../../src/dev/home.js';
+import { type Postgres, startPostgres } from '../../src/dev/postgres.js';
+import { startTemporal, type Temporal } from '../../src/dev/temporal.js';
+import { obtainTemporalCli, planDownload } from '../../src/dev/temporal-cli.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** `127.0.0.1:port` of the suite's dev server. */
+    temporalAddress: string;
+    /** The superuser's URL of the suite's Postgres; tests take `freshDatabase()` instead. */
+    adminDatabaseUrl: string;
+    /** Migrated and seeded once; `freshDatabase()` copies it in some 30 ms. */
+    templateDatabase: string;
+    /** The bundle of all workflows, made once. */
+    codePath: string;
+  }
+}
+
+const TEMPLATE = 'template_mission';
+/** One a vitest worker: constant ids and queue names never meet. */
+const NAMESPACES = Array.from({ length: 8 }, (_, index) => `w${index + 1}`);
+
+/**
+ * One Postgres, one Temporal server and one bundle for the whole suite, on free ports, in a
+ * temporary folder that is gone afterwards. MC_TEST_POSTGRES names the binaries of another
+ * Postgres, so that CI tests the oldest supported one with the same suite.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const home = await mkdtemp(join(tmpdir(), 'mission-test-'));
+  const started: (Postgres | Temporal)[] = [];
+  const teardown = async () => {
+    await Promise.all(started.map((service) => service.stop('immediate')));
+    await rm(home, { recursive: true, force: true });
+  };
+  try {
+    await makeHome(home);
+    const codePath = join(home, 'workflows.cjs');
+    const all = await Promise.allSettled([
+      startDatabase(home).then(async (database) => {
+        started.push(database);
+        await makeTemplate(database.url);
+        project.provide('adminDatabaseUrl', database.url);
+      }),
+      startServer(home).then((server) => {
+        started.push(server);
+        project.provide('temporalAddress', server.address);
+      }),
+      bundle(codePath),
+    ]);
+    for (const one of all) if (one.status === 'rejected') throw one.reason;
+    project.provide('codePath', codePath);
+    project.provide('templateDatabase', TEMPLATE);
+    return teardown;
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+}
+
+function startDatabase(home: string): Promise<Postgres> {
+  const { cacheDir } = loadConfig();
+  const binaries = process.env.MC_TEST_POSTGRES;
+  return startPostgres({ home, cacheDir, binaries, durable: false });
+}
+
+async function startServer(home: string): Promise<Temporal> {
+  const { temporalCli, searchPath, cacheDir } = loadConfig();
+  const options = { named: temporalCli, searchPath, cacheDir };
+  const plan = await planDownload(options);
+  if (plan) console.log(`Downloading ${plan.what} from ${plan.from.join(', or ')} …`);
+  return startTemporal({
+    home,
+    cli: await obtainTemporalCli(options),
+    durable: false,
+    fastTimers: true,
+    namespaces: NAMESPACES,
+    searchAttributes: SEARCH_ATTRIBUTES,
+  });
+}
+
+async function makeTemplate(adminUrl: string): Promise<void> {
+  const admin = postgres(adminUrl, { max: 1 });
+  try {
+    await admin`CREATE DATABASE ${admin(TEMPLATE)}`;
+  } finally {
+    await admin.end();
+  }
+  const url = new URL(adminUrl);
+  url.pathname = `/${TEMPLATE}`;
+  for (const step of ['migrate', 'seed']) {
+    const file = new URL(`../../drizzle/${step}.ts`, import.meta.url);
+    if (existsSync(file)) await (await import(file.href))[step](url.href);
+  }
+}
+
+async function bundle(codePath: string): Promise<void> {
+  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+  if (!existsSync(workflowsPath)) return;
+  const logger = new DefaultLogger('WARN'); // webpack's report is noise here
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger });
+  await writeFile(codePath, code);
+}

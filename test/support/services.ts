@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import postgres from 'postgres';
+import { inject } from 'vitest';
+
+/** A database of one test file: migrated, seeded, and nobody else's. */
+export interface FreshDatabase {
+  url: string;
+  /** Ends what is still connected and removes it. Not needed for tidiness: the suite does. */
+  drop(): Promise<void>;
+}
+
+/** Copies the suite's template: every test file begins with the seeded squad and no task. */
+export async function freshDatabase(): Promise<FreshDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const template = inject('templateDatabase');
+  await asAdmin((sql) => sql`CREATE DATABASE ${sql(name)} TEMPLATE ${sql(template)}`);
+  const url = new URL(inject('adminDatabaseUrl'));
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: () => asAdmin((sql) => sql`DROP DATABASE ${sql(name)} WITH (FORCE)`),
+  };
+}
+
+/** The suite's Temporal server, and the namespace that this vitest worker has for itself. */
+export function temporal(): { address: string; namespace: string } {
+  return { address: inject('temporalAddress'), namespace: `w${process.env.VITEST_POOL_ID}` };
+}
+
+/** For `Worker.create`: the bundle that was made once for the suite. */
+export function workflowBundle(): { codePath: string } {
+  return { codePath: inject('codePath') };
+}
+
+async function asAdmin(work: (sql: postgres.Sql) => Promise<unknown>): Promise<void> {
+  const sql = postgres(inject('adminDatabaseUrl'), { max: 1, onnotice() {} });
+  try {
+    await work(sql);
+  } finally {
+    await sql.end();
+  }
+}
