@@ -1,0 +1,230 @@
+-- The line: who may run, and when. The run row is the queue entry, the slot, the counter and the
+-- audit trail; figures are counts of rows, taken after the lock.
+
+insert into installation (id) values (1) on conflict do nothing;
+--> statement-breakpoint
+-- Whoever changes who may run holds this lock first; order: line, task, run.
+create function lock_line() returns void language plpgsql as $$
+begin
+  perform 1 from installation where id = 1 for update;
+end $$;
+--> statement-breakpoint
+-- The version in force.
+create function policy_now(p_name text) returns policies language sql stable as $$
+  select * from policies where name = p_name order by version desc limit 1
+$$;
+--> statement-breakpoint
+-- The policy's day at an instant; the instant is an argument so that midnight can be tested.
+create function day_of(p_instant timestamptz) returns date language sql stable as $$
+  select (p_instant at time zone coalesce((policy_now('execution-limits')).value ->> 'timeZone', 'UTC'))::date
+$$;
+--> statement-breakpoint
+-- Until a real agent is connected everything is a rehearsal.
+create function rehearsing() returns boolean language sql stable as $$
+  select not exists (select 1 from agents where connected_at is not null)
+$$;
+--> statement-breakpoint
+create function has_backend(a agents) returns boolean language sql stable as $$
+  select case when a.backend = 'scripted' then rehearsing() else a.connected_at is not null end
+$$;
+--> statement-breakpoint
+create function can_work(a agents) returns boolean language sql stable as $$
+  select a.enabled and a.paused_reason is null and has_backend(a)
+$$;
+--> statement-breakpoint
+-- Who executed what the reviewers will see: never a reviewer of it.
+create function executor_of(p_task uuid, p_cycle integer) returns text language sql stable as $$
+  select agent_id from runs
+  where task_id = p_task and kind = 'EXECUTION' and cycle = p_cycle and state = 'SUCCEEDED'
+  order by number desc limit 1
+$$;
+--> statement-breakpoint
+-- The named reviewer of a seat, else the least loaded of those who may review; null when there is none.
+create function choose_reviewer(t tasks, p_executor text, p_seat integer) returns text
+language sql stable as $$
+  select a.id from agents a
+  where a.reviews and a.id <> p_executor and can_work(a)
+    and (cardinality(t.reviewers) = 0 or a.id = t.reviewers[p_seat + 1])
+  order by
+    (select count(*) from runs r where r.agent_id = a.id and r.state in ('QUEUED', 'ADMITTED', 'RUNNING')),
+    (select max(r.ended_at) from runs r where r.agent_id = a.id) nulls first,
+    a.id
+  limit 1
+$$;
+--> statement-breakpoint
+create function seats_of(t tasks) returns integer language sql immutable as $$
+  select greatest(cardinality(t.reviewers), 1)
+$$;
+--> statement-breakpoint
+-- Every seat can be filled: asked before anything is executed.
+create function has_reviewers(t tasks, p_executor text) returns boolean language sql stable as $$
+  select bool_and(choose_reviewer(t, p_executor, seat) is not null)
+  from generate_series(0, seats_of(t) - 1) seat
+$$;
+--> statement-breakpoint
+-- A LEAD executes only what a person admitted for that agent.
+create function may_execute(t tasks, a agents) returns boolean language sql stable as $$
+  select exists (
+    select 1 from decisions d
+    where d.task_id = t.id and d.question = 'admission:' || a.id and d.decision = 'admitted'
+      and (a.type <> 'LEAD' or d.by like 'person:%')
+  )
+$$;
+--> statement-breakpoint
+-- Why a queued run may not go, limits apart; null when nothing holds it. Read by promotion and by
+-- everyone who asks what a task waits for, so that both say the same.
+create function run_gate(r runs, p_now timestamptz) returns text language plpgsql stable as $$
+declare t tasks; a agents;
+begin
+  if r.hold is not null then return 'held'; end if;
+  if (select squad_paused from installation where id = 1) then return 'squad-paused'; end if;
+  select * into t from tasks where id = r.task_id;
+  if t.paused then return 'task-paused'; end if;
+  if r.agent_id is null then return 'no-reviewer'; end if;
+  select * into a from agents where id = r.agent_id;
+  if not a.enabled or a.paused_reason is not null then return 'agent-disabled'; end if;
+  if not has_backend(a) then return 'no-backend'; end if;
+  if r.kind = 'EXECUTION' then
+    if not may_execute(t, a) then return 'approval'; end if;
+    if not has_reviewers(t, a.id) then return 'no-reviewer'; end if;
+  end if;
+  if r.available_at > p_now then return 'back-off'; end if;
+  return null;
+end $$;
+--> statement-breakpoint
+create function slots_of(p_agent text) returns bigint language sql stable as $$
+  select count(*) from runs where agent_id = p_agent and state in ('ADMITTED', 'RUNNING')
+$$;
+--> statement-breakpoint
+create function charged_to(p_agent text, p_day date) returns bigint language sql stable as $$
+  select count(*) from runs where agent_id = p_agent and day = p_day and charged
+$$;
+--> statement-breakpoint
+-- Work tokens of a day: spent, plus what open runs have reserved and not yet spent.
+create function tokens_of(p_day date) returns bigint language sql stable as $$
+  select coalesce(sum(case when state in ('ADMITTED', 'RUNNING')
+                           then greatest(estimate, work_tokens) else work_tokens end), 0)
+  from runs where day = p_day
+$$;
+--> statement-breakpoint
+-- One figure of the limits; a disabled policy lets nothing run.
+create function limit_of(p_limits policies, p_figure text) returns bigint language sql immutable as $$
+  select case when p_limits.enabled then (p_limits.value ->> p_figure)::bigint else 0 end
+$$;
+--> statement-breakpoint
+create function daily_limit(p_limits policies, a agents) returns bigint language sql immutable as $$
+  select limit_of(p_limits, case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end)
+$$;
+--> statement-breakpoint
+-- Gives waiting reviews a reviewer as soon as there is one.
+create function seat_reviewers() returns void language plpgsql as $$
+declare r record; chosen text;
+begin
+  for r in select runs.id, runs.task_id, runs.cycle, runs.seat from runs
+           where state = 'QUEUED' and agent_id is null and by_person is null order by place loop
+    select choose_reviewer(t, executor_of(t.id, r.cycle), r.seat) into chosen
+    from tasks t where t.id = r.task_id;
+    if chosen is not null then
+      update runs set agent_id = chosen,
+        estimate = (select token_estimate from agents where id = chosen) where id = r.id;
+    end if;
+  end loop;
+end $$;
+--> statement-breakpoint
+-- The best queued run of an agent that may go now.
+create function first_in_line(p_agent text, p_now timestamptz, p_uncharged boolean) returns runs
+language sql stable as $$
+  select * from runs r
+  where r.agent_id = p_agent and r.state = 'QUEUED' and (p_uncharged or r.charged)
+    and run_gate(r, p_now) is null
+  order by r.priority desc, r.place limit 1
+$$;
+--> statement-breakpoint
+-- Promotes the highest-priority, oldest runs that fit and returns whom to wake:
+-- [{run, workflowId}]. Touches run rows only.
+create function promote() returns jsonb language plpgsql as $$
+declare
+  v_limits policies; v_now timestamptz; v_today date; v_spent bigint; v_head runs;
+  v_woken jsonb := '[]';
+begin
+  perform lock_line();
+  v_now := clock_timestamp();
+  v_limits := policy_now('execution-limits');
+  if (select squad_paused from installation where id = 1) then return v_woken; end if;
+  perform seat_reviewers();
+  if not exists (select 1 from runs where state = 'QUEUED') then return v_woken; end if;
+  v_today := day_of(v_now);
+  v_spent := tokens_of(v_today);
+  loop
+    select f.* into v_head
+    from agents a
+    cross join lateral first_in_line(a.id, v_now,
+      charged_to(a.id, v_today) < daily_limit(v_limits, a)) f
+    where f.id is not null and slots_of(a.id) < limit_of(v_limits, 'maxConcurrentPerAgent')
+    order by f.priority desc, f.place limit 1;
+    exit when not found;
+    -- The first in line that does not fit is not overtaken by smaller ones.
+    exit when v_spent + v_head.estimate > limit_of(v_limits, 'maxDailyTokens');
+    update runs set
+      state = 'ADMITTED', admitted_at = clock_timestamp(), day = coalesce(day, v_today), charged = true,
+      waited_ms = waited_ms + extract(epoch from clock_timestamp() - queued_at) * 1000
+    where id = v_head.id;
+    v_spent := v_spent + v_head.estimate;
+    v_woken := v_woken || jsonb_build_object('run', v_head.id,
+      'workflowId', (select workflow_id from tasks where id = v_head.task_id));
+  end loop;
+  return v_woken;
+end $$;
+--> statement-breakpoint
+-- What a queued run waits for, with rule, value and place in line; computed from its cause.
+create function run_wait(r runs) returns jsonb language plpgsql stable as $$
+declare
+  v_limits policies; a agents; v_now timestamptz := clock_timestamp(); v_today date;
+  v_reason text; v_rule text; v_value text; v_detail text; v_place jsonb;
+begin
+  if r.state <> 'QUEUED' then return null; end if;
+  v_reason := run_gate(r, v_now);
+  if v_reason = 'held' then return null; end if;
+  select * into a from agents where id = r.agent_id;
+  v_limits := policy_now('execution-limits');
+  v_today := day_of(v_now);
+  if v_reason is null then
+    if slots_of(a.id) >= limit_of(v_limits, 'maxConcurrentPerAgent') then
+      v_reason := 'slot'; v_rule := 'execution-limits.maxConcurrentPerAgent';
+      v_value := limit_of(v_limits, 'maxConcurrentPerAgent');
+      v_detail := format('%s runs %s', a.id, slots_of(a.id));
+    elsif not r.charged and charged_to(a.id, v_today) >= daily_limit(v_limits, a) then
+      v_reason := 'daily-runs';
+      v_rule := 'execution-limits.' || case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end;
+      v_value := daily_limit(v_limits, a);
+      v_detail := format('%s has started %s today (%s)', a.id, charged_to(a.id, v_today), v_today);
+    elsif tokens_of(v_today) + r.estimate > limit_of(v_limits, 'maxDailyTokens') then
+      v_reason := 'daily-tokens'; v_rule := 'execution-limits.maxDailyTokens';
+      v_value := limit_of(v_limits, 'maxDailyTokens');
+      v_detail := format('%s of today (%s) are spent or reserved and this run needs %s',
+        tokens_of(v_today), v_today, r.estimate);
+    else
+      v_reason := 'slot'; v_detail := 'promotion is due';
+    end if;
+    if v_rule is not null and not v_limits.enabled then
+      v_detail := 'the policy execution-limits is disabled, so nothing runs';
+    end if;
+    v_value := coalesce(v_value, '') ;
+    select jsonb_build_object('position', count(*) filter (where (q.priority, -q.place) >= (r.priority, -r.place)),
+                              'of', count(*)) into v_place
+    from runs q where q.agent_id = r.agent_id and q.state = 'QUEUED' and q.hold is null;
+  elsif v_reason = 'agent-disabled' then
+    v_rule := 'agent ' || a.id;
+    v_detail := coalesce(a.paused_reason, 'disabled');
+    v_value := case when a.enabled then 'paused' else 'disabled' end;
+  elsif v_reason = 'no-backend' then
+    v_rule := 'agent ' || a.id; v_value := a.backend::text;
+  elsif v_reason = 'squad-paused' then
+    select 'squad', squad_paused_by into v_rule, v_value from installation where id = 1;
+  elsif v_reason = 'back-off' then
+    v_detail := to_char(r.available_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+  end if;
+  return jsonb_build_object('reason', v_reason, 'rule', v_rule, 'value', nullif(v_value, ''),
+    'since', r.queued_at, 'place', v_place, 'detail', v_detail,
+    'policyVersion', v_limits.version, 'agent', r.agent_id);
+end $$;
