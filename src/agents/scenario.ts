@@ -216,16 +216,22 @@ function parse<Schema extends z.ZodType>(
 }
 
 function describe(found: z.core.$ZodIssue, whole: unknown): string {
-  const field = found.path.map((part) =>
-    typeof part === 'number' ? `[${part}]` : `.${String(part)}`,
-  );
-  const name = field.join('').replace(/^\./, '') || 'the whole';
-  const value = found.path.reduce<unknown>(step, whole);
-  const shown = value === undefined ? 'nothing' : preview(JSON.stringify(value));
-  // A bad key hides what is wrong with it one level down.
+  // What these two complain of lies one level down from where they point.
+  const path =
+    found.code === 'unrecognized_keys' ? [...found.path, ...found.keys.slice(0, 1)] : found.path;
   const reasons = found.code === 'invalid_key' ? found.issues : [found];
   const message = reasons.map((reason) => reason.message).join(', ');
-  return `${name}: ${message} (found ${shown})`;
+  const value = path.reduce<unknown>(step, whole);
+  const shown = value === undefined ? 'nothing' : preview(JSON.stringify(value));
+  return `${fieldName(path)}: ${message} (found ${shown})`;
+}
+
+function fieldName(path: readonly PropertyKey[]): string {
+  const parts = path.map((part) => {
+    if (typeof part === 'number') return `[${part}]`;
+    return /^\w+$/.test(String(part)) ? `.${String(part)}` : `["${String(part)}"]`;
+  });
+  return parts.join('').replace(/^\./, '') || 'the whole';
 }
 
 function step(value: unknown, part: PropertyKey): unknown {

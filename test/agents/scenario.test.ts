@@ -22,8 +22,8 @@ describe('a scenario that cannot be read', () => {
     [
       'a mistyped field',
       execution({ report: 'x', raport: 'y' }),
-      `${first}.executions[0]: `,
-      'raport',
+      `${first}.executions[0].raport: `,
+      '(found "y")',
     ],
     [
       'a missing report',
@@ -38,20 +38,30 @@ describe('a scenario that cannot be read', () => {
       'input: ',
       '-1',
     ],
-    ['a path out', execution({ turns: [{ files: { 'a/../../b': 'x' } }] }), 'a/../../b', 'inside'],
-    ['an absolute path', execution({ turns: [{ files: { '/etc/x': 'x' } }] }), '/etc/x', 'inside'],
+    [
+      'a path out',
+      execution({ turns: [{ files: { 'a/../../b': 'x' } }] }),
+      'files["a/../../b"]: ',
+      'inside',
+    ],
+    [
+      'an absolute path',
+      execution({ turns: [{ files: { '/etc/x': 'x' } }] }),
+      'files["/etc/x"]: ',
+      'inside',
+    ],
     [
       'an unknown verdict',
       review({ verdict: { verdict: 'OK', summary: 's' } }),
       'verdict: ',
       '"OK"',
     ],
-    ['a verdict of an execution', execution({ verdict: {} }), 'executions[0]: ', 'verdict'],
+    ['a verdict of an execution', execution({ verdict: {} }), 'executions[0].verdict: ', '{}'],
     [
       'garbage of an execution',
       execution({ faults: { garbageOnce: 1 } }),
-      'faults: ',
-      'garbageOnce',
+      'faults.garbageOnce: ',
+      '(found 1)',
     ],
     [
       'a fault that never comes',
