@@ -6,7 +6,14 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { RunKind, RunState } from './domain/run.js';
-import type { BlockReason, Priority, TaskStatus, Verb, WaitReason } from './domain/task.js';
+import type {
+  BlockReason,
+  Priority,
+  TaskStatus,
+  TerminalStatus,
+  Verb,
+  WaitReason,
+} from './domain/task.js';
 import type { VerdictKind } from './domain/verdict.js';
 
 export const TASK_QUEUE = 'mission-control';
@@ -105,6 +112,9 @@ export interface LandingThen {
   readonly refused: Then;
 }
 
+/** The step whose end may block the task: `EXECUTION 3`, `REVIEW 2`, `LANDING 1`. */
+export const stepName = (kind: RunKind | 'LANDING', number: number): string => `${kind} ${number}`;
+
 /** How a person ended a block. A cancellation arrives as a cancellation. */
 export type Resolution = 'retry' | 'accept' | 'reassign';
 
@@ -132,7 +142,13 @@ export interface RunSummary {
 
 export type RunEnd =
   /** Back in the queue: it keeps number, day and checkpoint, and waits for a new grant. */
-  | { readonly kind: 'requeued'; readonly standing: Standing; readonly wait: WaitReason | null }
+  | {
+      readonly kind: 'requeued';
+      readonly standing: Standing;
+      /** Promoted again at once. */
+      readonly admitted: boolean;
+      readonly wait: WaitReason | null;
+    }
   | {
       readonly kind: 'closed';
       readonly outcome:
@@ -187,10 +203,12 @@ export interface Steps {
   settleReviews(
     taskId: string,
     cycle: number,
+    step: string,
     then: ReviewThen,
   ): Promise<{ outcome: 'accepted' | 'revision' | 'atCap' | 'failed'; standing: Standing }>;
   applyVerb(taskId: string, message: VerbMessage): Promise<VerbAnswer>;
-  endTask(taskId: string, end: TaskEnd): Promise<void>;
+  /** Answers with the end that stands: a task that landed meanwhile is `DONE`. */
+  endTask(taskId: string, end: TaskEnd): Promise<TerminalStatus>;
 }
 
 export interface ExecutionId {
@@ -273,10 +291,13 @@ export interface VerbAnswer {
   readonly error: ErrorType | null;
   readonly status: TaskStatus;
   readonly blocked: BlockReason | null;
-  readonly resolution: Resolution | null;
-  readonly admission: AdmissionAnswer | null;
-  /** Runs that took the place of one that was cancelled. */
-  readonly opened: readonly OpenedRun[];
+  /** The block that this verb ended, by its step. */
+  readonly resolved: { readonly step: string; readonly resolution: Resolution } | null;
+  readonly admission: AdmissionAnswer;
+  /** Runs of the task that may start now. */
+  readonly admitted: readonly string[];
+  /** Runs of the task that were cancelled: a reassigned one is opened again under the next number. */
+  readonly cancelled: readonly string[];
   readonly assignee: string;
   readonly assigneeName: string;
   readonly reviewers: readonly string[];
@@ -349,7 +370,7 @@ export type TaskEnd = {
 export interface TaskOutcome {
   readonly taskId: string;
   readonly number: number;
-  readonly status: 'DONE' | 'REJECTED' | 'CANCELLED';
+  readonly status: TerminalStatus;
   readonly cycles: number;
   readonly rehearsed: boolean;
   readonly summary: string;

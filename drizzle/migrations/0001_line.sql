@@ -36,6 +36,7 @@ $$;
 create function executor_of(p_task uuid, p_cycle integer) returns text language sql stable as $$
   select agent_id from runs
   where task_id = p_task and kind = 'EXECUTION' and cycle = p_cycle and state = 'SUCCEEDED'
+    and not superseded
   order by number desc limit 1
 $$;
 --> statement-breakpoint

@@ -114,7 +114,7 @@ begin
     (p_then ->> 'blocked')::block_reason, p_step, p_detail);
 end $$;
 --> statement-breakpoint
-create function open_runs(p_task uuid, p_specs jsonb, p_status task_status) returns jsonb
+create function open_runs(p_task uuid, p_specs jsonb) returns jsonb
 language plpgsql as $$
 declare v_spec jsonb; v_woken jsonb;
 begin
@@ -123,12 +123,6 @@ begin
   for v_spec in select * from jsonb_array_elements(p_specs) loop
     perform open_run(p_task, v_spec);
   end loop;
-  if exists (select 1 from runs r join jsonb_array_elements(p_specs) s
-             on r.kind = (s ->> 'kind')::run_kind and r.number = (s ->> 'number')::integer
-             where r.task_id = p_task and r.state in ('QUEUED', 'ADMITTED'))
-     and (select status from tasks where id = p_task) in ('INBOX', 'BLOCKED') then
-    perform set_status(p_task, p_status, null, null, null);
-  end if;
   v_woken := without_task(promote(), p_task);
   return jsonb_build_object('standing', standing_json(p_task, p_specs, null), 'wake', v_woken);
 end $$;
@@ -279,14 +273,14 @@ begin
 end $$;
 --> statement-breakpoint
 -- With several reviewers: applies what their verdicts came to, once.
-create function settle_cycle(p_task uuid, p_cycle integer, p_then jsonb, p_detail text) returns jsonb
+create function settle_cycle(p_task uuid, p_step text, p_then jsonb, p_detail text) returns jsonb
 language plpgsql as $$
-declare v_woken jsonb; v_step text := 'CYCLE ' || p_cycle;
+declare v_woken jsonb;
 begin
   perform lock_line();
   if (select status from tasks where id = p_task for update) = 'REVIEW' then
-    perform apply_then(p_task, p_then, v_step, p_detail);
+    perform apply_then(p_task, p_then, p_step, p_detail);
   end if;
   v_woken := without_task(promote(), p_task);
-  return jsonb_build_object('standing', standing_json(p_task, p_then -> 'next', v_step), 'wake', v_woken);
+  return jsonb_build_object('standing', standing_json(p_task, p_then -> 'next', p_step), 'wake', v_woken);
 end $$;

@@ -1,14 +1,17 @@
 -- The verbs that people apply to a task. What is legal comes as data from the one vocabulary; here
 -- it is checked under the lock, applied, and answered. A second delivery gets the first answer.
 
-create function verb_answer(p_task uuid, p_error text, p_resolution text) returns jsonb
+create function verb_answer(p_task uuid, p_error text, p_step text, p_resolution text) returns jsonb
 language sql stable as $$
   select jsonb_build_object('applied', p_error is null, 'error', p_error, 'status', t.status,
-    'blocked', t.blocked, 'resolution', p_resolution,
+    'blocked', t.blocked, 'resolved', case when p_resolution is not null then
+      jsonb_build_object('step', p_step, 'resolution', p_resolution) end,
     'admission', admission_json(t), 'assignee', t.assignee, 'assigneeName', a.name,
     'reviewers', to_jsonb(t.reviewers), 'priority', t.priority, 'paused', t.paused,
-    'opened', (select coalesce(jsonb_agg(opened_json(r)), '[]') from runs r
-               where r.task_id = t.id and r.state in ('QUEUED', 'ADMITTED')))
+    'admitted', (select coalesce(jsonb_agg(id), '[]') from runs
+                 where task_id = t.id and state = 'ADMITTED'),
+    'cancelled', (select coalesce(jsonb_agg(id), '[]') from runs
+                  where task_id = t.id and state = 'CANCELLED'))
   from tasks t join agents a on a.id = t.assignee where t.id = p_task
 $$;
 --> statement-breakpoint
@@ -177,7 +180,7 @@ begin
       'text', p ->> 'text', 'executor', p ->> 'executor', 'reviewers', p -> 'reviewers',
       'priority', p ->> 'priority')));
   v_woken := without_task(promote(), t.id);
-  v_answer := verb_answer(t.id, v_error, v_resolution);
+  v_answer := verb_answer(t.id, v_error, t.blocked_step, v_resolution);
   insert into messages (task_id, message_id, answer) values (t.id, p ->> 'messageId', v_answer);
   return jsonb_build_object('answer', v_answer, 'wake', v_woken);
 end $$;

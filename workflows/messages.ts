@@ -1,0 +1,167 @@
+import {
+  ApplicationFailure,
+  condition,
+  log,
+  setDefaultSignalHandler,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  lookAgain,
+  runPromoted,
+  signals,
+  stateQuery,
+  timelineQuery,
+  updates,
+  type VerbAnswer,
+  type VerbMessage,
+} from '../src/contract.js';
+import { PRIORITIES, VERBS, type Verb } from '../src/domain/task.js';
+import { steps } from './proxies.js';
+import type { TaskView } from './task-view.js';
+
+/** What the messages of a task act on, once it is registered. */
+interface Hearer {
+  readonly view: TaskView;
+  granted(run: string): void;
+  lookAgain(): Promise<void>;
+  applied(message: VerbMessage, answer: VerbAnswer): void;
+}
+
+/**
+ * Registers every handler before the first `await`. What arrives before the task is registered
+ * waits; `open` lets it through.
+ */
+export function listen(): { open(hearer: Hearer): void } {
+  let hearer: Hearer | null = null;
+  const registered = async (): Promise<Hearer> => {
+    await condition(() => hearer !== null);
+    if (hearer === null) throw new Error('opened without a hearer');
+    return hearer;
+  };
+  const apply = async (message: VerbMessage): Promise<VerbAnswer> => {
+    const { view, applied } = await registered();
+    const answer = await steps.applyVerb(view.taskId, message);
+    if (answer.applied) view.answered(answer);
+    applied(message, answer);
+    return answer;
+  };
+
+  for (const verb of VERBS) hearVerb(verb, apply);
+  setHandler(runPromoted, async ({ run }) => (await registered()).granted(run));
+  setHandler(lookAgain, async () => (await registered()).lookAgain());
+  setHandler(stateQuery, () => {
+    if (hearer === null) throw new Error('the task is not registered yet');
+    return hearer.view.current();
+  });
+  setHandler(timelineQuery, () => hearer?.view.timeline() ?? []);
+  setDefaultSignalHandler((name) => {
+    log.warn(`signal "${name}" is not known and was ignored; known are ${VERBS.join(', ')}`);
+  });
+  return {
+    open(opened) {
+      hearer = opened;
+    },
+  };
+}
+
+/** The signal for who need no answer, the update for who do; both end in one decision. */
+function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswer>): void {
+  const description = DESCRIPTIONS[verb];
+  let heard = 0;
+  // Counted, not random: a reset delivers the same signals in the same order, under the same ids.
+  const nextId = () => `${workflowInfo().firstExecutionRunId}/${verb}/${++heard}`;
+  const asSignal: (raw?: unknown) => Promise<void> = async (raw) => {
+    const message = toMessage(verb, raw, nextId);
+    if (typeof message === 'string') log.warn(`signal ${verb} was ignored: ${message}`);
+    else await apply(message);
+  };
+  const asUpdate: (raw?: unknown) => Promise<VerbAnswer> = async (raw) => {
+    const message = toMessage(verb, raw, nextId);
+    if (typeof message === 'string') throw refusal(message, 'InvalidMessage');
+    const answer = await apply(message);
+    if (answer.error !== null) throw refusal(answer.message, answer.error);
+    return answer;
+  };
+  const validator = (raw?: unknown): void => {
+    const message = toMessage(verb, raw, () => '');
+    if (typeof message === 'string') throw refusal(message, 'InvalidMessage');
+  };
+  setHandler(signals[verb] as typeof signals.approve, asSignal, { description });
+  setHandler(updates[verb] as typeof updates.approve, asUpdate, { description, validator });
+}
+
+const refusal = (message: string, type: string) => ApplicationFailure.nonRetryable(message, type);
+
+const DESCRIPTIONS = {
+  approve: 'Admits the task from the inbox. Input: {"by": "person:ann"}',
+  reject: 'Refuses the task in the inbox and ends it. Input: {"by": "person:ann", "reason": "…"}',
+  guide: 'Tells the next execution something. Input: {"by": "person:ann", "text": "…"}',
+  answer: 'Answers the question that blocks the task. Input: {"by": "person:ann", "text": "…"}',
+  retry: 'Grants one more cycle, or the failed step again. Input: {"by": "person:ann"}',
+  reassign:
+    'Gives the task to others. Input: {"by": "person:ann", "executor": "…", "reviewers": ["…"]}',
+  accept: 'Accepts the last result as it is. Input: {"by": "person:ann"}',
+  cancel: 'Stops the task. Input: {"by": "person:ann", "reason": "…"}',
+  reprioritise: 'Moves the task in the line. Input: {"by": "person:ann", "priority": "URGENT"}',
+  pause: 'Holds the task until `resume`. Input: {"by": "person:ann"}',
+  resume: 'Lets a paused task go on. Input: {"by": "person:ann"}',
+} as const satisfies Record<Verb, string>;
+
+/** A message as any client may send it; a sentence when it cannot be used. */
+function toMessage(verb: Verb, raw: unknown, nextId: () => string): VerbMessage | string {
+  if (raw !== undefined && raw !== null && (typeof raw !== 'object' || Array.isArray(raw))) {
+    return `expected an object such as {"by": "person:ann"}, got ${JSON.stringify(raw)}`;
+  }
+  const given = (raw ?? {}) as Partial<Record<keyof VerbMessage, unknown>>;
+  for (const field of [
+    'by',
+    'door',
+    'messageId',
+    'reason',
+    'text',
+    'executor',
+    'priority',
+  ] as const) {
+    if (given[field] !== undefined && typeof given[field] !== 'string') {
+      return `${field}: expected text, got ${JSON.stringify(given[field])}`;
+    }
+  }
+  const text = given as { [K in keyof VerbMessage]?: string };
+  const missing = lacking(verb, given);
+  if (missing !== null) return missing;
+  return {
+    verb,
+    by: text.by ?? 'person:unnamed',
+    door: (text.door ?? 'temporal') as VerbMessage['door'],
+    messageId: text.messageId ?? nextId(),
+    ...(text.reason === undefined ? {} : { reason: text.reason }),
+    ...(text.text === undefined ? {} : { text: text.text }),
+    ...(text.executor === undefined ? {} : { executor: text.executor }),
+    ...(given.reviewers === undefined ? {} : { reviewers: given.reviewers as string[] }),
+    ...(text.priority === undefined
+      ? {}
+      : { priority: text.priority.toUpperCase() as (typeof PRIORITIES)[number] }),
+  };
+}
+
+function lacking(verb: Verb, given: Partial<Record<keyof VerbMessage, unknown>>): string | null {
+  if ((verb === 'guide' || verb === 'answer') && !String(given.text ?? '').trim()) {
+    return `text: say what the agent is to be told; ${verb} needs it`;
+  }
+  if (verb === 'reassign' && given.executor === undefined && given.reviewers === undefined) {
+    return 'executor or reviewers: name who is to have the task';
+  }
+  const { reviewers } = given;
+  if (
+    reviewers !== undefined &&
+    !(Array.isArray(reviewers) && reviewers.every((r) => typeof r === 'string'))
+  ) {
+    return `reviewers: expected a list of agents, got ${JSON.stringify(reviewers)}`;
+  }
+  const priority = String(given.priority ?? '').toUpperCase();
+  if (verb === 'reprioritise' && !(PRIORITIES as readonly string[]).includes(priority)) {
+    return `priority: expected one of ${PRIORITIES.join(', ')}, got ${JSON.stringify(given.priority)}`;
+  }
+  return null;
+}

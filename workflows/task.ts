@@ -1,0 +1,34 @@
+import type { TaskOutcome } from '../src/contract.js';
+import { TaskLife } from './task-life.js';
+
+/** One task, from the inbox to its end. Every `await` below is a durable step. */
+export async function task(input: unknown): Promise<TaskOutcome> {
+  const life = await TaskLife.begin(input); // registered, or failed at once; an open record is re-entered
+  return life.toItsEnd(async () => {
+    await life.untilAdmitted(); // a rejection in the inbox ends it here
+    await untilLanded(life);
+  });
+}
+
+/** THE LOOP: executes and reviews, cycle after cycle, until a result is accepted and lands. */
+async function untilLanded(life: TaskLife): Promise<void> {
+  for (let cycle = 1; ; ) {
+    const executed = await life.execute(cycle); // waits for its slot by name
+    const review = executed === 'accepted' ? executed : await life.review(cycle);
+    switch (review) {
+      case 'accepted': {
+        const landing = await life.land(); // queues per repository; idempotent
+        if (landing === 'landed') return;
+        if (landing === 'conflict') cycle++; // no block: one more cycle, reviewed again
+        break;
+      }
+      case 'revision': // at the cap a person granted one more
+        cycle++;
+        break;
+      case 'superseded': // reassigned: the new executor works in the same cycle
+        break;
+      default:
+        review satisfies never;
+    }
+  }
+}
