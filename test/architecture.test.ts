@@ -23,7 +23,7 @@ const around = readSources([
   'drizzle.config.ts',
   'vitest.config.ts',
 ]);
-const all = [...house, ...around];
+const all = [...house, ...examples, ...around];
 
 /** What is started by itself: nothing in the house imports it. */
 const ENTRIES = [/^src\/main\/[^/]+\.ts$/, /^src\/client\/index\.ts$/, /^workflows\/index\.ts$/];
@@ -52,7 +52,7 @@ function lintAlone(text: string): string {
 describe('who may import whom', () => {
   test('every import of the house is allowed by its table', () => {
     expect(house.length).toBeGreaterThan(0);
-    expect(checkImports(house)).toEqual([]);
+    expect(checkImports([...house, ...examples])).toEqual([]);
   });
 
   test.each([
@@ -70,6 +70,7 @@ describe('who may import whom', () => {
     ['src/cli/x.ts', "import {\n  a,\n  b,\n} from '../client/index.js';", 'import client'],
     ['src/agents/x.ts', "import '../config.js';", 'import config'],
     ['src/web/x.ts', "import { app } from '../http/app.js';", 'import http but as a type'],
+    ['examples/x.ts', "import { tasks } from '../src/service/tasks.js';", 'import service'],
     ['src/util/x.ts', '', 'no folder of DESIGN'],
   ])('%s with %j is refused', (path, text, why) => {
     expect(checkImports([toSource(path, text)]).join()).toContain(why);

@@ -60,6 +60,12 @@ export const HOUSE: Readonly<Record<string, Room>> = {
     ],
     node: true,
   },
+  // What a reader copies: the package by its name, or Temporal alone.
+  examples: {
+    house: ['client'],
+    packages: ['mission-control', '@temporalio/client'],
+    node: true,
+  },
   main: {
     house: ['*'],
     packages: ['@temporalio/worker', '@temporalio/envconfig'],
@@ -68,7 +74,7 @@ export const HOUSE: Readonly<Record<string, Room>> = {
 };
 
 /** `src/domain/task.ts` lies in `domain`, `workflows/x.ts` in `workflows`; a file is a room too. */
-export function roomOf(path: string): string {
+function roomOf(path: string): string {
   const [first = '', second = ''] = path.split('/');
   return first === 'src' ? second.replace(/\.ts$/, '') : first;
 }
