@@ -3,9 +3,10 @@ import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { type Child, watch } from './child.js';
 import { choosePort } from './ports.js';
 import { postgresBinaries } from './postgres-binaries.js';
-import { commandLine, findProcess, isAlive, lastLines, type ProcessRef } from './process.js';
+import { commandLine, findProcess, lastLines, type ProcessRef, terminate } from './process.js';
 import { type Account, blockedAt, postgresAccount } from './reach.js';
 
 const USER = 'mission';
@@ -33,9 +34,7 @@ export interface Postgres {
   port: number;
   /** True when it ran already: started by a process of this installation that has died. */
   adopted: boolean;
-  process: ProcessRef;
-  /** Its last lines of log since this start. */
-  lastLines(): string[];
+  child: Child;
   /** `fast` ends sessions and flushes; `immediate` is for data that is thrown away. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
 }
@@ -190,18 +189,15 @@ async function describe(
   process: ProcessRef,
   adopted: boolean,
 ): Promise<Postgres> {
+  // SIGTERM would wait for every client to leave by itself.
+  const stop = (graceMs: number, signal: NodeJS.Signals = 'SIGINT') =>
+    terminate(process, { graceMs, signal });
   return {
     url: await urlOf(place, port),
     port,
     adopted,
-    process,
-    lastLines: () => lastLines(place.log),
-    async stop(mode = 'fast') {
-      if (!isAlive(process)) return;
-      await run(place, 'pg_ctl', ['-w', '-D', place.data, '-m', mode, 'stop']).catch((error) => {
-        if (isAlive(process)) throw error;
-      });
-    },
+    child: watch(process, { lastLines: () => lastLines(place.log), stop }),
+    stop: (mode = 'fast') => stop(30_000, mode === 'fast' ? 'SIGINT' : 'SIGQUIT'),
   };
 }
 

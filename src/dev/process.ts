@@ -44,19 +44,26 @@ export async function untilDead(ref: ProcessRef, signal?: AbortSignal): Promise<
   while (isAlive(ref) && !signal?.aborted) await sleep(200);
 }
 
+interface Termination {
+  graceMs: number;
+  group?: boolean;
+  signal?: NodeJS.Signals;
+}
+
 /**
  * Asks a process to end, waits, and kills it when it has not ended in time.
  * @param graceMs how long it may take to end by itself, in milliseconds
  * @param group send the signals to its whole process group (it must be a group's leader)
+ * @param signal what asks it to end; SIGTERM by default
  */
 export async function terminate(
   ref: ProcessRef,
-  { graceMs, group = false }: { graceMs: number; group?: boolean },
+  { graceMs, group = false, signal = 'SIGTERM' }: Termination,
 ): Promise<void> {
   if (!isAlive(ref)) return; // its group's number, too, may be a stranger's by now
   const target = group ? -ref.pid : ref.pid;
   const deadline = Date.now() + graceMs;
-  send(target, 'SIGTERM');
+  send(target, signal);
   while (isAlive(ref) && Date.now() < deadline) await sleep(25);
   // Also when the leader has ended: what it left in its own group must not go on without it.
   if (group || isAlive(ref)) send(target, 'SIGKILL');

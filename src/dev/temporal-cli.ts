@@ -50,8 +50,17 @@ export async function planDownload(options: CliOptions): Promise<DownloadPlan | 
     from: sources.map((source) => source.from),
     bytes: sources[0]?.bytes ?? 0,
     to: cached(options.cacheDir),
-    offline: `Without a network: put the program \`temporal\` on this machine and set MC_TEMPORAL_CLI=/path/to/temporal`,
+    offline: 'Offline: put the program on this machine and set MC_TEMPORAL_CLI=/path/to/temporal',
   };
+}
+
+/** The plan as one sentence for people. */
+export function describePlan(plan: DownloadPlan): string {
+  const megabytes = Math.round(plan.bytes / 1_000_000);
+  return (
+    `Downloading ${plan.what}, about ${megabytes} MB, once, from ${plan.from.join(', or else ')}, ` +
+    `to ${plan.to}. ${plan.offline}.`
+  );
 }
 
 /**

@@ -24,7 +24,9 @@ export interface TemporalOptions {
   /** The data folder; the server keeps all of its own in `temporal` below it. */
   home: string;
   cli: TemporalCli;
-  /** Beside `default`, which is always there. */
+  /** The one that is used; `default` unless configured otherwise. */
+  namespace?: string | undefined;
+  /** More of them, made ready likewise. */
   namespaces?: readonly string[] | undefined;
   searchAttributes: SearchAttributes;
   /** false: in memory and without Web UI. For tests. */
@@ -85,7 +87,7 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
   return {
     address: `${HOST}:${port}`,
     port,
-    namespace: 'default',
+    namespace: options.namespace ?? 'default',
     uiUrl: uiPort === null ? null : `http://${HOST}:${uiPort}`,
     uiPort,
     version,
@@ -183,7 +185,7 @@ function serverArguments(
     ...(uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...(options.durable ? ['--db-filename', join(folder, 'temporal.db')] : []),
     ...pairs('--sqlite-pragma', options.durable ? ['journal_mode=WAL', 'synchronous=FULL'] : []),
-    ...pairs('--namespace', options.namespaces ?? []),
+    ...pairs('--namespace', namespacesOf(options)),
     ...pairs('--dynamic-config-value', settings),
   ];
 }
@@ -211,13 +213,16 @@ function listens(port: number): Promise<boolean> {
 }
 
 async function prepare(connection: Connection, options: TemporalOptions): Promise<void> {
-  const namespaces = ['default', ...(options.namespaces ?? [])];
   await Promise.all(
-    namespaces.map(async (namespace) => {
+    namespacesOf(options).map(async (namespace) => {
       await addSearchAttributes(connection, namespace, options.searchAttributes);
       if (options.durable) await keepForAMonth(connection, namespace);
     }),
   );
+}
+
+function namespacesOf({ namespace = 'default', namespaces = [] }: TemporalOptions): string[] {
+  return [namespace, ...namespaces];
 }
 
 const logFile = (folder: string) => join(folder, 'log');
