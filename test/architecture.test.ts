@@ -16,13 +16,8 @@ import { ROOT, readSources, toSource } from './support/source.js';
 
 /** The house: what DESIGN's layout names. */
 const house = readSources(['src', 'workflows', 'activities', 'drizzle']);
-const around = readSources([
-  'test',
-  'examples',
-  'scripts',
-  'drizzle.config.ts',
-  'vitest.config.ts',
-]);
+const examples = readSources(['examples']);
+const around = readSources(['test', 'scripts', 'drizzle.config.ts', 'vitest.config.ts']);
 const all = [...house, ...examples, ...around];
 
 /** What is started by itself: nothing in the house imports it. */
