@@ -32,7 +32,7 @@ export const BANNED: readonly BannedWord[] = [
   },
   {
     name: 'a write is one statement; what must be atomic is a SQL function',
-    pattern: /\.\s*(?:begin|transaction|unsafe)\s*[(<]/,
+    pattern: /\b(?:sql|tx)\s*\.\s*(?:begin|savepoint|unsafe)\b|\.\s*transaction\s*[(<]/,
     where: (path) => !isTest(path) && path !== 'drizzle/migrate.ts',
     planted: ['drizzle/x.ts', 'await sql.begin(async (tx) => tx`select 1`);'],
   },
@@ -50,7 +50,7 @@ export const BANNED: readonly BannedWord[] = [
     planted: ['scripts/x.mjs', `// ${'TO'}${'DO'}: later`],
   },
   {
-    name: 'no test is left out or runs alone; what a machine may lack: test/support/needs.ts',
+    name: 'no test is left out or runs alone; what it may lack: describeNeeding of support/needs.ts',
     pattern:
       /\b(?:describe|test|it|suite)\s*\.\s*(?:only|skip|skipIf|runIf|todo|fails)\b|\.\s*skip\s*\(/,
     where: (path) => isTest(path) && path !== 'test/support/needs.ts',

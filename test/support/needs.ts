@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'vitest';
 
-/** A program that some tests need, that npm cannot install, and that a machine may lack. */
+/** What some tests need, npm cannot install, and a machine may lack: a program, or a right. */
 interface Need {
   readonly name: string;
-  /** Where the program is on this machine; null when it is missing. */
+  /** Where it is on this machine; null when it is missing. */
   readonly path: string | null;
   /** How a person gets it, as a command to paste. */
   readonly command: string;
@@ -32,10 +32,16 @@ export const needs = {
     path: findChromium(),
     command: 'apt-get install --yes chromium (or MC_CHROMIUM=/path/to/it)',
   },
+  /** For what only root meets; the other way round, root runs a child as `nobody`. */
+  root: {
+    name: 'the rights of root',
+    path: process.getuid?.() === 0 ? '/' : null,
+    command: 'sudo npm test',
+  },
 } satisfies Record<string, Need>;
 
 /**
- * A group of tests that need a program. Where it is missing one test stands for the group: it ends
+ * A group of tests that need something. Where it is missing one test stands for the group: it ends
  * as "not run", with the reason that `npm test` repeats above its last line; with CI=true it fails,
  * so that CI cannot turn green by leaving something out.
  */
