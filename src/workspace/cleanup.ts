@@ -1,0 +1,80 @@
+import { chmod, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isCode, withLock } from './lock.js';
+import { type Copy, markerPath, readMarkers } from './marker.js';
+import { MIRROR_MARKER } from './mirror.js';
+import { copiesPath, lockPath, mirrorPath, type Source } from './names.js';
+
+/**
+ * The copies that carry our marker, half-deleted ones included. Nothing else in the folder is ours
+ * to remove.
+ */
+export async function listCopies(home: string): Promise<Copy[]> {
+  return await readMarkers(home);
+}
+
+/**
+ * Removes a copy, its private home and, last, its marker: a crash in between leaves it listed.
+ * Removing what is gone is no error.
+ * @param name as `Copy.name`; never made of an agent's text
+ */
+export async function removeCopy(home: string, name: string): Promise<void> {
+  if (!/^\d+-[0-9a-f-]{36}-\d+$/.test(name)) throw new TypeError(`${name} is no copy of ours`);
+  const path = join(copiesPath(home), name);
+  await removeTree(path);
+  await removeTree(`${path}.home`);
+  await rm(`${markerPath(home, name)}.new`, { force: true });
+  await rm(markerPath(home, name), { force: true });
+}
+
+/** The bare stores that carry our marker. */
+export async function listMirrors(home: string): Promise<Source[]> {
+  const folder = join(home, 'mirrors');
+  const names = await readdir(folder).catch(() => []);
+  const sources = await Promise.all(
+    names.map(async (name) => {
+      if (!name.endsWith('.git')) return null; // a draft of one that is being made
+      try {
+        return JSON.parse(await readFile(join(folder, name, MIRROR_MARKER), 'utf8')) as Source;
+      } catch {
+        return null;
+      }
+    }),
+  );
+  return sources.filter((source) => source !== null);
+}
+
+/**
+ * Removes a store: of a task without a repository when its retention is over, of a repository when
+ * it is forgotten.
+ */
+export async function removeMirror(home: string, source: Source): Promise<void> {
+  const path = mirrorPath(home, source);
+  await withLock(lockPath(home, source), {}, async () => {
+    // renamed first: half a store must not be taken for a whole one
+    const doomed = `${path}.doomed`;
+    await removeTree(doomed);
+    await rename(path, doomed).catch((error: unknown) => {
+      if (!isCode(error, 'ENOENT')) throw error;
+    });
+    await removeTree(doomed);
+  });
+}
+
+/** Removes a folder even where its owner made parts of it read-only, as package managers do. */
+async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    if (!isCode(error, 'EACCES', 'EPERM', 'ENOTEMPTY')) throw error;
+    await makeWritable(path);
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function makeWritable(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null);
+  if (!found?.isDirectory()) return;
+  await chmod(path, 0o700).catch(() => undefined);
+  for (const name of await readdir(path).catch(() => [])) await makeWritable(join(path, name));
+}

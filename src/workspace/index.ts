@@ -1,0 +1,75 @@
+/**
+ * Mirrors, working copies, commands in them, and landing. Knows git and files; not Temporal, not
+ * the database.
+ */
+import { listCopies, listMirrors, removeCopy, removeMirror } from './cleanup.js';
+import { archive, diff, mergeBase } from './content.js';
+import { type CopyRequest, openCopy } from './copy.js';
+import { createGit, type GitSettings } from './git.js';
+import { type LandingRequest, land } from './landing.js';
+import type { Copy } from './marker.js';
+import { dropRefs, refresh, repositorySource, tidyMirror } from './mirror.js';
+import type { Repository, Source } from './names.js';
+import { probeRepository } from './probe.js';
+import { type CommandRequest, killOrphans, listMarked, runCommand, runMark } from './process.js';
+import { type SnapshotOptions, snapshot } from './snapshot.js';
+
+export type { ArchivedFile } from './content.js';
+export type { CopyRequest, OpenedCopy } from './copy.js';
+export * from './errors.js';
+export type { Landing, LandingMode, LandingRefusal, LandingRequest } from './landing.js';
+export { LANDING_MODES } from './landing.js';
+export type { Copy } from './marker.js';
+export type { Identity, Repository, Source, TaskName } from './names.js';
+export { branchName, slug } from './names.js';
+export type { ProbedRepository } from './probe.js';
+export type { CommandRequest, CommandResult, Ending } from './process.js';
+export type { Stopped } from './process-table.js';
+export type { Snapshot, SnapshotOptions } from './snapshot.js';
+
+export interface WorkspaceSettings extends GitSettings {
+  /** An absolute path: `MISSION_HOME`. */
+  home: string;
+}
+
+/** All verbs of the workspace, bound to one home. */
+export type Workspaces = ReturnType<typeof createWorkspaces>;
+
+/**
+ * Binds the workspace to a home folder. Its folders are made when they are needed.
+ * @param settings.searchPath the PATH by which git and the agents' commands are found
+ */
+export function createWorkspaces(settings: WorkspaceSettings) {
+  const { home, searchPath } = settings;
+  const workshop = { home, git: createGit(settings) };
+  const { git } = workshop;
+  return {
+    /** See `probeRepository`. */
+    probe: (location: string, branch?: string) => probeRepository(git, location, branch),
+    /** Brings the mirror up to date; returns the base commit for new work. */
+    refresh: (repository: Repository, branch: string, signal?: AbortSignal) =>
+      refresh(workshop, repository, branch, signal),
+    /** The source of a registered repository. */
+    source: repositorySource,
+    openCopy: (request: CopyRequest) => openCopy(workshop, request),
+    snapshot: (copy: Copy, message: string, options?: SnapshotOptions) =>
+      snapshot(workshop, copy, message, options),
+    diff: (source: Source, base: string, commit: string) => diff(workshop, source, base, commit),
+    mergeBase: (source: Source, one: string, other: string) =>
+      mergeBase(workshop, source, one, other),
+    archive: (source: Source, commit: string) => archive(workshop, source, commit),
+    run: (request: Omit<CommandRequest, 'searchPath'>) => runCommand({ ...request, searchPath }),
+    runMark,
+    killOrphans,
+    listMarked,
+    land: (request: LandingRequest) => land(workshop, request),
+    /** Removes a copy when its run is over; harmless when it is gone. */
+    dropCopy: (copy: Pick<Copy, 'name'>) => removeCopy(home, copy.name),
+    /** Lets go of a task's snapshots, after its end and retention. */
+    dropRefs: (source: Source, taskId: string) => dropRefs(workshop, source, taskId),
+    listCopies: () => listCopies(home),
+    listMirrors: () => listMirrors(home),
+    removeMirror: (source: Source) => removeMirror(home, source),
+    tidyMirror: (source: Source) => tidyMirror(workshop, source),
+  };
+}

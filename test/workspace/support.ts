@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { type CopyRequest, createWorkspaces, type Repository } from '../../src/workspace/index.js';
+
+export const SEARCH_PATH = process.env.PATH ?? '/usr/bin:/bin';
+export const AGENT = { name: 'Implementer', email: 'implementer@mission.localhost' };
+
+/** A folder of the test's own, that other users can enter. */
+export function temporaryFolder(): string {
+  const path = realpathSync(mkdtempSync(join(tmpdir(), 'workspace-')));
+  chmodSync(path, 0o755);
+  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
+  return path;
+}
+
+/** Git as the person runs it, with hooks and all. */
+export function git(cwd: string, ...args: string[]): string {
+  const env = {
+    PATH: SEARCH_PATH,
+    HOME: cwd,
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_AUTHOR_NAME: 'Ann',
+    GIT_AUTHOR_EMAIL: 'ann@example.org',
+    GIT_COMMITTER_NAME: 'Ann',
+    GIT_COMMITTER_EMAIL: 'ann@example.org',
+  };
+  const line = ['-c', 'safe.directory=*', ...args];
+  return execFileSync('git', line, { cwd, env, encoding: 'utf8', stdio: 'pipe' }).trimEnd();
+}
+
+export function write(root: string, files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+}
+
+export function read(root: string, path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+export function commitAll(root: string, message: string): string {
+  git(root, 'add', '--all');
+  git(root, 'commit', '--quiet', '--no-verify', '--message', message);
+  return git(root, 'rev-parse', 'HEAD');
+}
+
+/** A person's repository with two files and one commit on `main`. */
+export function personsRepository(root = join(temporaryFolder(), 'project')): string {
+  mkdirSync(root, { recursive: true });
+  git(root, 'init', '--quiet', '--initial-branch=main');
+  write(root, { 'README.md': 'A library\n', 'src/search.js': 'one\ntwo\nthree\nfour\nfive\n' });
+  commitAll(root, 'Begin');
+  return root;
+}
+
+/** A home with a registered repository, and short words for what tests do with them. */
+export async function bench(location = personsRepository()) {
+  const home = join(temporaryFolder(), 'home');
+  const workspaces = createWorkspaces({ home, searchPath: SEARCH_PATH });
+  const repository: Repository = { repositoryId: randomUUID(), location };
+  const source = workspaces.source(repository);
+  let number = 0;
+  const request = (more: Partial<CopyRequest> = {}): CopyRequest => {
+    number += 1;
+    return {
+      source,
+      task: { id: randomUUID(), number, title: `Task number ${number}` },
+      runId: randomUUID(),
+      attempt: 1,
+      from: null,
+      identity: AGENT,
+      ...more,
+    };
+  };
+  /** Opens a copy at the target, writes files, keeps them; returns what landing needs. */
+  const work = async (files: Record<string, string>, more: Partial<CopyRequest> = {}) => {
+    const from = more.from ?? (await workspaces.refresh(repository, 'main'));
+    const asked = request({ ...more, from });
+    const { copy } = await workspaces.openCopy(asked);
+    write(copy.path, files);
+    const { commit } = await workspaces.snapshot(copy, 'Work\n');
+    return { copy, commit, from, task: asked.task };
+  };
+  const landing = (done: { task: CopyRequest['task']; commit: string }) => ({
+    repository,
+    target: 'main',
+    task: done.task,
+    commit: done.commit,
+    message: `Merge T-${done.task.number}\n\nReviewed-by: Reviewer`,
+    identity: { name: 'Mission Control', email: 'mission@localhost' },
+  });
+  const mirror = join(home, 'mirrors', `${repository.repositoryId}.git`);
+  return { home, workspaces, repository, source, location, request, work, landing, mirror };
+}
