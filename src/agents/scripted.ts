@@ -29,7 +29,6 @@ export function createScriptedBackend(options: ScriptedOptions): AgentBackend {
   return {
     kind: 'scripted',
     async run(request, hooks) {
-      hooks.signal.throwIfAborted();
       try {
         const script =
           embeddedScript(request.task.description) ?? options.scenarios?.find(request.task.title);

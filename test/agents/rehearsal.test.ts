@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CommandResult } from '../../src/agents/backend.js';
 import { createBackends } from '../../src/agents/index.js';
 import { Bench } from '../support/bench.js';
 import { rehearse, scriptedOf, taskOf } from './rehearsals.js';
@@ -113,6 +114,40 @@ describe('a turn', () => {
     });
     await expect(running).rejects.toBe(reason);
     expect(await bench.read('late')).toBeNull();
+    expect(bench.afterAbort).toEqual([]);
+  });
+
+  it.each([
+    ['write', { files: { one: 'x', two: 'y' } }],
+    ['run', { commands: ['echo first', 'touch two'] }],
+  ])('does no more of itself once it is aborted: %s', async (tool, turn) => {
+    const backend = await rehearse(bench, { executions: [{ turns: [turn], report: 'x' }] });
+    const stop = new AbortController();
+    const running = bench.attempt(backend, bench.request(), {
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.kind === 'tool' && event.tool === tool) stop.abort(new Error('enough'));
+      },
+    });
+    await expect(running).rejects.toThrow('enough');
+    expect(bench.afterAbort).toEqual([]);
+    expect(await bench.read('two')).toBeNull();
+  });
+
+  it.each([
+    ['write', { files: { one: 'x' } }],
+    ['remove', { files: { one: null } }],
+    ['run', { commands: ['true'] }],
+  ])('tells nothing of what was under way when it was aborted: %s', async (effect, turn) => {
+    const backend = await rehearse(bench, { executions: [{ turns: [turn], report: 'x' }] });
+    const stop = new AbortController();
+    const hooks = bench.hooks({ signal: stop.signal });
+    const aborting = async (): Promise<CommandResult> => {
+      stop.abort(new Error('enough'));
+      return { exitCode: 0, output: '' };
+    };
+    const effects = { ...hooks.effects, [effect]: aborting };
+    await expect(backend.run(bench.request(), { ...hooks, effects })).rejects.toThrow('enough');
     expect(bench.afterAbort).toEqual([]);
   });
 
