@@ -160,8 +160,6 @@ const scenario = z.strictObject({
 export type Turn = z.infer<typeof turn>;
 export type Faults = z.infer<typeof reviewFaults>;
 export type ScriptedVerdict = z.infer<typeof verdict>;
-export type ExecutionScript = z.infer<typeof executionScript>;
-export type ReviewScript = z.infer<typeof reviewScript>;
 export type TaskScript = z.infer<typeof taskScript>;
 export type Scenario = z.infer<typeof scenario>;
 
