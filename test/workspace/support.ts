@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -105,4 +106,30 @@ export async function bench(location = personsRepository()) {
   });
   const mirror = join(home, 'mirrors', `${repository.repositoryId}.git`);
   return { home, workspaces, repository, source, location, request, work, landing, mirror };
+}
+
+/** Fills a hooks folder with programs that tell when they run. */
+export function hooksThatTell(folder: string): { program: string; lines(): string[] } {
+  const log = join(temporaryFolder(), 'told');
+  const names = [
+    'pre-commit',
+    'commit-msg',
+    'post-commit',
+    'post-checkout',
+    'post-merge',
+    'update',
+  ];
+  const more = [
+    'reference-transaction',
+    'pre-receive',
+    'post-receive',
+    'pre-push',
+    'post-index-change',
+  ];
+  for (const name of ['program', ...names, ...more]) {
+    write(folder, { [name]: `#!/bin/sh\necho ${name} >> '${log}'\ncat\n` });
+    chmodSync(join(folder, name), 0o755);
+  }
+  const lines = () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []);
+  return { program: join(folder, 'program'), lines };
 }
