@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { type CopyRequest, createWorkspaces, type Repository } from '../../src/workspace/index.js';
 
 export const SEARCH_PATH = process.env.PATH ?? '/usr/bin:/bin';
@@ -59,14 +60,27 @@ export function commitAll(root: string, message: string): string {
   return git(root, 'rev-parse', 'HEAD');
 }
 
-/** A person's repository with two files and one commit on `main`. */
+let template: string | null = null;
+
+/** A person's repository with two files and one commit on `main`: made once, then copied. */
 export function personsRepository(root = join(temporaryFolder(), 'project')): string {
-  mkdirSync(root, { recursive: true });
-  git(root, 'init', '--quiet', '--initial-branch=main');
-  write(root, { 'README.md': 'A library\n', 'src/search.js': 'one\ntwo\nthree\nfour\nfive\n' });
-  commitAll(root, 'Begin');
+  if (template === null) {
+    template = realpathSync(mkdtempSync(join(tmpdir(), 'workspace-template-')));
+    git(template, 'init', '--quiet', '--initial-branch=main');
+    write(template, { 'README.md': 'A library\n', 'src/search.js': LINES });
+    commitAll(template, 'Begin');
+  }
+  cpSync(template, root, { recursive: true });
+  git(root, 'update-index', '-q', '--refresh');
   return root;
 }
+
+afterAll(() => {
+  if (template !== null) rmSync(template, { recursive: true, force: true });
+  template = null;
+});
+
+const LINES = 'one\ntwo\nthree\nfour\nfive\n';
 
 /** A home with a registered repository, and short words for what tests do with them. */
 export async function bench(location = personsRepository()) {
