@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
@@ -41,11 +42,15 @@ export interface Config {
   ci: boolean;
 }
 
-const folder = z.string().refine(isAbsolute, 'must be an absolute path, such as /srv/mission');
-const postgresUrl = z.string().refine(isPostgresUrl, 'must be postgres://user@host:port/database');
+const folder = z.string().refine(isAbsolute, 'it must be an absolute path, such as /srv/mission');
+const postgresUrl = z
+  .string()
+  .refine(isPostgresUrl, 'it must be postgres://user@host:port/database');
 const name = z
   .string()
-  .regex(/^[\w.-]{1,100}$/, 'may hold letters, digits, `.`, `_` and `-`, at most 100');
+  .regex(/^[\w.-]{1,100}$/, 'it may hold only letters, digits, `.`, `_` and `-`, at most 100');
+
+const readable = z.string().refine(existsSync, 'there is no such file');
 
 /** An empty variable is one that is not set. Those of Temporal are read by its own library. */
 const schema = z.object({
@@ -54,6 +59,8 @@ const schema = z.object({
   XDG_CACHE_HOME: z.string().optional(),
   HOME: z.string().optional(),
   DATABASE_URL: postgresUrl.optional(),
+  // Its library would pass over a missing file in silence.
+  TEMPORAL_CONFIG_FILE: readable.optional(),
   MISSION_TASK_QUEUE: name.default('mission-control'),
   MC_TEMPORAL_CLI: folder.optional(),
   PATH: z.string().default(''),
@@ -113,7 +120,7 @@ function wantsColor(force: string | undefined): boolean | null {
 function describe(issue: z.core.$ZodIssue, env: Record<string, string>): string {
   const variable = String(issue.path[0]);
   const value = SECRET.has(variable) ? hidePassword(env[variable]) : env[variable];
-  return `${variable} is ${JSON.stringify(value)}: it ${issue.message}.`;
+  return `${variable} is ${JSON.stringify(value)}, but ${issue.message}.`;
 }
 
 function hidePassword(url = ''): string {

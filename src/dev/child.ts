@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { execa } from 'execa';
-import { findProcess, lastLines, type ProcessRef, terminate, untilDead } from './process.js';
+import { justStarted, lastLines, type ProcessRef, terminate, untilDead } from './process.js';
 
 /** A process that somebody watches. */
 export interface Child {
@@ -37,7 +37,7 @@ export async function spawnLogged(
     env: { ...env, MC_LOG: logFile },
   });
   const exited = running.then((end) => end.signal ?? `exit code ${end.exitCode}`);
-  const process = running.pid === undefined ? null : findProcess(running.pid);
+  const process = running.pid === undefined ? null : justStarted(running.pid);
   const lines = () => lastLines(logFile, { from });
   if (!process) {
     throw new Error([`${program} could not be started (${await exited})`, ...lines()].join('\n  '));

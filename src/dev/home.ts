@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { blockedAt, postgresAccount } from './reach.js';
+import { type Account, blockedAt, postgresAccount } from './reach.js';
 
 /** Where this installation keeps its data, and why it is not the usual place, when it is not. */
 export interface Home {
@@ -28,11 +28,14 @@ export function packageRoot(from: string = fileURLToPath(import.meta.url)): stri
  * as root below a folder that Postgres may not enter, `/var/lib/mission-control/<hash>`.
  * Makes nothing.
  */
-export async function findHome(named: string | null, root: string = packageRoot()): Promise<Home> {
+export async function findHome(
+  named: string | null,
+  root: string = packageRoot(),
+  postgres: () => Promise<Account> = postgresAccount,
+): Promise<Home> {
   if (named !== null) return { path: resolve(named), notice: null };
   const usual = join(root, '.mission');
-  if (process.getuid?.() !== 0) return { path: usual, notice: null };
-  const account = await postgresAccount().catch(() => null); // only embedded Postgres needs it
+  const account = await postgres().catch(() => null); // only embedded Postgres needs it
   const blocked = account && (await blockedAt(root, account));
   if (!blocked) return { path: usual, notice: null };
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 12);

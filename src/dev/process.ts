@@ -13,8 +13,14 @@ export type ProcessRef = z.infer<typeof processRef>;
 
 /** The process that has this pid now, or null when there is none (a zombie counts as none). */
 export function findProcess(pid: number): ProcessRef | null {
-  const startedAt = platform() === 'linux' ? startedOnLinux(pid) : startedByPs(pid);
-  return startedAt === null ? null : { pid, startedAt };
+  const found = look(pid);
+  return found && !found.dead ? { pid, startedAt: found.startedAt } : null;
+}
+
+/** A child that we have just started; it may have ended already, but we have not collected it. */
+export function justStarted(pid: number): ProcessRef | null {
+  const found = look(pid);
+  return found && { pid, startedAt: found.startedAt };
 }
 
 /** Our own process. */
@@ -98,25 +104,34 @@ export function lastLines(file: string, { count = 15, from = 0 } = {}): string[]
   }
 }
 
+interface Sighting {
+  startedAt: string;
+  /** Ended, and not yet collected by its parent. */
+  dead: boolean;
+}
+
+function look(pid: number): Sighting | null {
+  return platform() === 'linux' ? lookInProc(pid) : lookByPs(pid);
+}
+
 /** Boot and PID namespace belong to it: the same pid and ticks exist in every container. */
-function startedOnLinux(pid: number): string | null {
+function lookInProc(pid: number): Sighting | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces and parentheses; the fields begin after the last.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return null;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const namespace = readlinkSync('/proc/self/ns/pid');
-    return `${boot} ${namespace} ${fields[19]}`;
+    const dead = fields[0] === 'Z' || fields[0] === 'X';
+    return { startedAt: `${boot} ${namespace} ${fields[19]}`, dead };
   } catch {
     return null;
   }
 }
 
-function startedByPs(pid: number): string | null {
+function lookByPs(pid: number): Sighting | null {
   const [state, ...started] = ps(pid, 'state=,lstart=').split(/\s+/);
-  if (!state || state.startsWith('Z')) return null;
-  return started.join(' ');
+  return state ? { startedAt: started.join(' '), dead: state.startsWith('Z') } : null;
 }
 
 function ps(pid: number, format: string): string {

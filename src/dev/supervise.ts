@@ -50,14 +50,11 @@ export interface Life {
  */
 export function restartDelay(lives: readonly Life[]): number | null {
   const now = lives.at(-1)?.to ?? 0;
-  if (lives.filter((life) => life.to > now - 60_000).length > RESTARTS_PER_MINUTE) return null;
-  let short = 0;
-  while (short < lives.length && isShort(lives[lives.length - 1 - short])) short += 1;
-  return Math.min(FIRST_DELAY_MS * 2 ** Math.max(0, short - 1), LONGEST_DELAY_MS);
-}
-
-function isShort(life: Life | undefined): boolean {
-  return life !== undefined && life.to - life.from < HEALTHY_MS;
+  const healthy = lives.findLastIndex((life) => life.to - life.from >= HEALTHY_MS);
+  const short = lives.slice(healthy + 1);
+  const recent = short.filter((life) => life.to > now - 60_000);
+  if (recent.length > RESTARTS_PER_MINUTE) return null;
+  return Math.min(FIRST_DELAY_MS * 2 ** Math.max(0, short.length - 1), LONGEST_DELAY_MS);
 }
 
 /** Keeps a part running until it is stopped: a process that ends is started again and said. */
