@@ -168,9 +168,7 @@ export const tasks = pgTable(
     unique('tasks_source_key').on(t.source, t.key),
     unique('tasks_origin').on(t.originRunId, t.originIndex),
     index('tasks_root').on(t.rootId),
-    index('tasks_open')
-      .on(t.status)
-      .where(sql`${t.endedAt} is null`),
+    index('tasks_open').on(t.status).where(sql`${t.endedAt} is null`),
     index('tasks_unclean')
       .on(t.endedAt)
       .where(sql`${t.endedAt} is not null and ${t.cleanedAt} is null`),
@@ -244,12 +242,8 @@ export const runs = pgTable(
   },
   (t) => [
     unique('runs_number').on(t.taskId, t.kind, t.number),
-    index('runs_queue')
-      .on(t.agentId, t.priority.desc(), t.place)
-      .where(sql`${t.state} = 'QUEUED'`),
-    index('runs_slots')
-      .on(t.agentId)
-      .where(sql`${t.state} in ('ADMITTED', 'RUNNING')`),
+    index('runs_queue').on(t.agentId, t.priority.desc(), t.place).where(sql`${t.state} = 'QUEUED'`),
+    index('runs_slots').on(t.agentId).where(sql`${t.state} in ('ADMITTED', 'RUNNING')`),
     index('runs_day').on(t.day, t.agentId),
     index('runs_latest').on(t.agentId, t.endedAt.desc()),
   ],

@@ -15,7 +15,8 @@ const EXECUTE =
 const REVIEW =
   'The report is a claim, the work is the evidence. Look for what is missing, extra or ' +
   'misunderstood. What you have not read is not approved.';
-const LEAD = 'Split the goal into tasks that one agent can finish, and say what done means for each.';
+const LEAD =
+  'Split the goal into tasks that one agent can finish, and say what done means for each.';
 
 /** The squad of a new installation: two lead, five are specialists, two are interns. */
 export const SQUAD: readonly SeededAgent[] = [

@@ -52,6 +52,25 @@ export const TEMPORAL_PRIORITY = {
   LOW: 4,
 } as const satisfies Record<Priority, number>;
 
+/**
+ * How a task's workflow is started: twice is once, and never again once it has ended. The row of a
+ * filed task is the truth about what is asked; the input only shows it in Temporal's Web UI.
+ */
+export const taskStart = (
+  task: { readonly workflowId: string; readonly title: string; readonly priority: Priority },
+  taskQueue: string,
+) =>
+  ({
+    taskQueue,
+    workflowId: task.workflowId,
+    args: [{ title: task.title }],
+    staticSummary: task.title,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    workflowTaskTimeout: '5s',
+    priority: { priorityKey: TEMPORAL_PRIORITY[task.priority] },
+  }) as const;
+
 // ── Errors that callers tell apart by `type` ────────────────────────────────────────────────────
 
 export const ERROR_TYPES = [

@@ -106,7 +106,7 @@ create function apply_then(p_task uuid, p_then jsonb, p_step text, p_detail text
 language plpgsql as $$
 declare v_spec jsonb;
 begin
-  if p_then is null then return; end if;
+  if coalesce(p_then, 'null') = 'null' then return; end if;
   for v_spec in select * from jsonb_array_elements(coalesce(p_then -> 'next', '[]')) loop
     perform open_run(p_task, v_spec);
   end loop;
@@ -154,7 +154,8 @@ begin
     return jsonb_build_object('kind', 'closed', 'end', run_end(r, null));
   end if;
   if r.state = 'QUEUED' then
-    return jsonb_build_object('kind', 'queued', 'wait', run_wait(r) ->> 'reason');
+    return jsonb_build_object('kind', 'queued', 'wait', run_wait(r) ->> 'reason',
+      'standing', standing_json(t.id, null, null));
   end if;
   update attempts set ended_at = clock_timestamp(), "end" = 'lost'
   where run_id = p_run and ended_at is null;
@@ -170,6 +171,19 @@ begin
   return jsonb_build_object('kind', 'go', 'attempt', r.attempt, 'checkpoint', v_checkpoint,
     'lostInARow', lost_in_a_row(p_run), 'brief', run_brief(r));
 end $$;
+--> statement-breakpoint
+-- An attempt that ended by a shutdown is not counted as a lost worker.
+create function leave_attempt(p_run uuid, p_attempt integer, p_end text) returns void
+language sql as $$
+  update attempts set ended_at = clock_timestamp(), "end" = p_end
+  where run_id = p_run and number = p_attempt and ended_at is null
+$$;
+--> statement-breakpoint
+-- The commit that all work of the task starts from; the first one stands.
+create function set_base(p_task uuid, p_commit text) returns text language sql as $$
+  update tasks set base_commit = coalesce(base_commit, p_commit) where id = p_task
+  returning base_commit
+$$;
 --> statement-breakpoint
 -- After a turn: checkpoint, events and tokens in one statement. Answers whether to go on.
 create function save_progress(p jsonb) returns text language plpgsql as $$
@@ -239,7 +253,7 @@ begin
   select * into r from runs where id = (p ->> 'run')::uuid for update;
   v_step := r.kind || ' ' || r.number;
   if r.state in ('SUCCEEDED', 'FAILED', 'CANCELLED') then
-    return jsonb_build_object('end', run_end(r, p -> 'then' -> 'next'),
+    return jsonb_build_object('end', run_end(r, p -> 'course' -> 'next'),
                               'wake', without_task(promote(), v_task));
   end if;
   if r.attempt <> (p ->> 'attempt')::integer or r.state <> 'RUNNING' then
@@ -262,13 +276,12 @@ begin
     bytes_handed_over = (p ->> 'bytesHandedOver')::integer, output_commit = p ->> 'commit',
     reviewed_run_id = (p ->> 'reviewedRun')::uuid, reviewed_commit = p ->> 'reviewedCommit'
   where id = r.id returning * into r;
-  update tasks set rehearsed = rehearsed or r.rehearsed,
-    base_commit = coalesce(base_commit, p ->> 'baseCommit'), updated_at = clock_timestamp()
+  update tasks set rehearsed = rehearsed or r.rehearsed, updated_at = clock_timestamp()
   where id = v_task;
   if r.fault = 'agent' then perform pause_failing_agent(r.agent_id); end if;
-  perform apply_then(v_task, p -> 'then', v_step, coalesce(r.error, r.summary));
+  perform apply_then(v_task, p -> 'course', v_step, coalesce(r.error, r.summary));
   v_woken := promote();
-  return jsonb_build_object('end', run_end(r, p -> 'then' -> 'next'),
+  return jsonb_build_object('end', run_end(r, p -> 'course' -> 'next'),
                             'wake', without_task(v_woken, v_task));
 end $$;
 --> statement-breakpoint

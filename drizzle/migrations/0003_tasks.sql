@@ -215,20 +215,20 @@ begin
       landed_from = p ->> 'landedFrom', landed_commit = p ->> 'landedCommit',
       landed_ref = p ->> 'landedRef', landing_withheld = p ->> 'withheld'
     where id = v_task;
-    perform apply_then(v_task, p -> 'then', 'LANDING ' || v_number, p -> 'detail' ->> 'summary');
+    perform apply_then(v_task, p -> 'course', 'LANDING ' || v_number, p -> 'detail' ->> 'summary');
     v_woken := without_task(promote(), v_task);
   end if;
-  return jsonb_build_object('end', landing_end(v_task, v_number, p -> 'then' -> 'next'),
+  return jsonb_build_object('end', landing_end(v_task, v_number, p -> 'course' -> 'next'),
     'wake', coalesce(v_woken, '[]'));
 end $$;
 --> statement-breakpoint
 -- The verdicts of a task whose follow-ups are not filed yet, and the tree they would join.
 create function read_followups(p_task uuid) returns jsonb language sql stable as $$
-  select jsonb_build_object('depth', t.depth, 'policy', to_jsonb(policy_now('spawn')),
+  select jsonb_build_object('depth', t.depth, 'cycles', t.cycles, 'status', t.status, 'policy', to_jsonb(policy_now('spawn')),
     'assignee', t.assignee,
     'titles', (select jsonb_agg(title order by number) from tasks where root_id = t.root_id),
     'runs', (select coalesce(jsonb_agg(jsonb_build_object('id', r.id,
-        'agent', coalesce(r.agent_id, r.by_person), 'kind', r.verdict_kind,
+        'cycle', r.cycle, 'agent', r.agent_id, 'kind', r.verdict_kind,
         'followUps', r.verdict -> 'followUps') order by r.number), '[]')
       from runs r where r.task_id = t.id and r.state = 'SUCCEEDED' and r.spawned is null
         and r.verdict_kind in ('SPAWN', 'REVISION+SPAWN')))

@@ -1,0 +1,114 @@
+import { leaveAttempt, type RunBrief, type Started, setBase } from '../drizzle/steps.js';
+import type { RunOutcome, RunRequest } from '../src/agents/backend.js';
+import type { Copy, Source } from '../src/workspace/index.js';
+import type { Deps } from './deps.js';
+import { effectsIn } from './effects.js';
+import { leaving, superseded } from './failures.js';
+import type { Beating } from './heartbeat.js';
+import { type Progress, Stop } from './progress.js';
+
+type Go = Extract<Started, { kind: 'go' }>;
+
+/** The working copy of one attempt, where the run or its checkpoint stands. */
+export interface Workplace {
+  readonly source: Source;
+  readonly copy: Copy;
+  /** What the result is compared with. */
+  readonly base: string;
+  /** Files in which merging the moved target left conflict markers. */
+  readonly conflicts: readonly string[];
+}
+
+/** Opens the copy: at the checkpoint, else at the work so far, else at the base. */
+export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Promise<Workplace> {
+  const { brief, attempt, checkpoint } = go;
+  const { workspaces } = deps;
+  const source: Source =
+    brief.repository === null
+      ? { kind: 'task', taskId: brief.task.id }
+      : { kind: 'repository', repositoryId: brief.repository.id };
+  const base = brief.baseCommit ?? (await baseOf(deps, brief, signal));
+  const feedback = brief.landingFeedback;
+  const { copy, conflicts } = await workspaces.openCopy({
+    source,
+    task: brief.task,
+    runId: brief.run.id,
+    attempt,
+    from: checkpoint?.commit ?? brief.work?.commit ?? base,
+    merging:
+      checkpoint === null && brief.run.kind === 'EXECUTION' ? (feedback?.target ?? null) : null,
+    identity: { name: brief.agent.name, email: `${brief.agent.id}@agents.invalid` },
+    signal,
+  });
+  return { source, copy, base: feedback?.target ?? base ?? copy.from, conflicts };
+}
+
+/** The target's tip when the first execution began; every later copy starts from the same. */
+async function baseOf(deps: Deps, brief: RunBrief, signal: AbortSignal): Promise<string | null> {
+  if (brief.repository === null) return null;
+  const { id, location, target } = brief.repository;
+  const tip = await deps.workspaces.refresh({ repositoryId: id, location }, target, signal);
+  return setBase(deps.database, brief.task.id, tip);
+}
+
+/** How an attempt of the agent ended: its outcome, or why it was stopped. */
+export type Ended =
+  | RunOutcome
+  | { readonly kind: 'stopped'; readonly why: 'paused' | 'time-limit' };
+
+/** One conversation with the backend, with checkpoints, its time limit and its cancellation. */
+export async function converse(
+  deps: Deps,
+  beating: Beating,
+  go: Go,
+  request: RunRequest,
+  place: Workplace,
+  progress: Progress,
+): Promise<Ended> {
+  const backend = deps.backends[go.brief.agent.backend];
+  if (backend === null) {
+    const message = `this build has no ${go.brief.agent.backend} backend`;
+    return { kind: 'later', message, retryAfterSeconds: 60 };
+  }
+  const stop = new AbortController();
+  const limit = setTimeout(
+    () => stop.abort(new Stop('time-limit')),
+    go.brief.agent.timeLimitSeconds * 1000,
+  );
+  const signal = AbortSignal.any([beating.signal, stop.signal]);
+  const { copy } = place;
+  try {
+    return await backend.run(request, {
+      signal,
+      effects: effectsIn(deps, copy),
+      onEvent: (event) => progress.tell(event),
+      async checkpoint(turn, transcript) {
+        const { commit } = await deps.workspaces.snapshot(copy, `turn ${turn}`, { signal });
+        try {
+          await progress.store({ turn, commit, transcript });
+        } catch (error) {
+          if (error instanceof Stop) stop.abort(error);
+          throw error;
+        }
+        beating.show({ attempt: go.attempt, turn, commit });
+      },
+    });
+  } catch (error) {
+    if (beating.signal.aborted) return await leave(deps, beating, go);
+    if (!(stop.signal.reason instanceof Stop)) throw error;
+    const { why } = stop.signal.reason;
+    if (why === 'lost') throw superseded(go.brief.run.id, go.attempt);
+    return { kind: 'stopped', why };
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+/** A shutdown is retried elsewhere and counted as nothing; a cancellation is Temporal's to tell. */
+async function leave(deps: Deps, beating: Beating, go: Go): Promise<never> {
+  if (beating.why()?.workerShutdown) {
+    await leaveAttempt(deps.database, go.brief.run.id, go.attempt, 'shutdown');
+    throw leaving();
+  }
+  return await beating.cancelled;
+}

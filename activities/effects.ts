@@ -1,0 +1,66 @@
+import { lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { EffectRefused, type Effects } from '../src/agents/backend.js';
+import type { Copy } from '../src/workspace/index.js';
+import type { Deps } from './deps.js';
+
+const COMMAND_TIMEOUT_MS = 30 * 60_000;
+
+/** All that an agent may do to the world: in its working copy, and nowhere else. */
+export function effectsIn(deps: Deps, copy: Copy): Effects {
+  return {
+    async run(command, { signal }) {
+      const { ending, output } = await deps.workspaces.run({
+        copy,
+        file: 'sh',
+        args: ['-c', command],
+        timeoutMs: COMMAND_TIMEOUT_MS,
+        signal,
+      });
+      signal.throwIfAborted();
+      switch (ending.kind) {
+        case 'exited':
+          return { exitCode: ending.exitCode, output };
+        case 'killed':
+          return { exitCode: null, output: `${output}\n[killed by ${ending.signal}]` };
+        case 'timed-out':
+          return { exitCode: null, output: `${output}\n[stopped after ${ending.timeoutMs} ms]` };
+        case 'cancelled':
+          throw new Error('cancelled without a signal');
+        case 'not-started':
+          return { exitCode: null, output: `not started: ${ending.reason}` };
+        default:
+          return ending satisfies never;
+      }
+    },
+    async write(path, content) {
+      const target = await place(copy.path, path);
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, content);
+    },
+    async read(path) {
+      const target = await place(copy.path, path);
+      return (await lstat(target).catch(() => null)) === null ? null : readFile(target, 'utf8');
+    },
+    async remove(path) {
+      await rm(await place(copy.path, path), { force: true });
+    },
+  };
+}
+
+/** The path's place; every part of it that exists must be a real folder, the last a real file. */
+async function place(folder: string, path: string): Promise<string> {
+  const parts = path.split('/');
+  if (path === '' || isAbsolute(path) || parts.some((part) => part === '..' || part === '.git')) {
+    throw new EffectRefused(`${path}: must be relative and stay inside the working copy`);
+  }
+  let at = await realpath(folder);
+  for (const [index, part] of parts.entries()) {
+    at = join(at, part);
+    const found = await lstat(at).catch(() => null);
+    const last = index === parts.length - 1;
+    if (found === null || (last ? found.isFile() : found.isDirectory())) continue;
+    throw new EffectRefused(`${path}: its part ${part} is no regular ${last ? 'file' : 'folder'}`);
+  }
+  return at;
+}

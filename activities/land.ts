@@ -1,0 +1,108 @@
+import { beginLanding, closeLanding, type LandingBrief } from '../drizzle/steps.js';
+import type { LandingEnd, LandingThen } from '../src/contract.js';
+import { taskLabel } from '../src/domain/ids.js';
+import type { Landing } from '../src/workspace/index.js';
+import { storeDeliverable } from './deliverable.js';
+import { type Deps, opening } from './deps.js';
+import { fileFollowUpsOf } from './follow-ups.js';
+import { type Beating, heartbeating } from './heartbeat.js';
+import { wake } from './wake.js';
+
+/** What landing came to, before it is recorded. */
+interface Came {
+  readonly outcome: keyof LandingThen;
+  readonly kind: string;
+  readonly detail: { readonly summary: string; readonly [fact: string]: unknown };
+  readonly landedCommit?: string;
+  readonly landedRef?: string;
+  readonly withheld?: string;
+}
+
+/**
+ * Lands the accepted commit, once however often it is repeated: the stored end of a landing is
+ * answered again, and git is asked whether the work is there already. Then files the follow-ups.
+ */
+export async function land(
+  deps: Deps,
+  taskId: string,
+  number: number,
+  then: LandingThen,
+): Promise<LandingEnd> {
+  return heartbeating(async (beating) => {
+    const brief = await beginLanding(deps.database, taskId, number);
+    const came = brief.kind === 'closed' ? null : await bring(deps, brief, beating);
+    const { end, wake: promoted } = await closeLanding(deps.database, {
+      task: taskId,
+      number,
+      ...came,
+      ...(brief.kind === 'go' ? { landedFrom: brief.execution.commit } : {}),
+      course: came === null ? null : opening(then[came.outcome]),
+    });
+    await wake(promoted);
+    if (end.kind === 'landed') await fileFollowUpsOf(deps, taskId, 'SPAWN');
+    return end;
+  });
+}
+
+async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise<Came> {
+  const { repository, task, execution } = brief;
+  if (repository === null) {
+    const files = await storeDeliverable(deps, task.id, execution.commit);
+    const summary = `stored as the deliverable: ${files} files and the report`;
+    return { outcome: 'landed', kind: 'stored', detail: { summary, files } };
+  }
+  // A rehearsal proves the way; it changes nothing that belongs to a person.
+  if (task.rehearsed && repository.provenance === 'person') {
+    const withheld = `rehearsed: nothing lands in ${repository.name}, which a person added`;
+    return { outcome: 'landed', kind: 'withheld', detail: { summary: withheld }, withheld };
+  }
+  if (execution.commit === task.baseCommit) {
+    const withheld = 'the accepted result changes no file';
+    return { outcome: 'landed', kind: 'nothing', detail: { summary: withheld }, withheld };
+  }
+  const landing = await deps.workspaces.land({
+    repository: { repositoryId: repository.id, location: repository.location },
+    mode: repository.landing,
+    target: repository.target,
+    task,
+    commit: execution.commit,
+    message: messageOf(brief),
+    identity: { name: 'Mission Control', email: 'landing@mission-control.invalid' },
+    signal: beating.signal,
+  });
+  return cameOf(landing, brief);
+}
+
+function cameOf(landing: Landing, brief: LandingBrief): Came {
+  switch (landing.kind) {
+    case 'landed': {
+      const { ref, commit, how } = landing;
+      const summary = `landed as ${ref} at ${commit.slice(0, 12)}`;
+      const detail = { summary, how, ref, commit };
+      return { outcome: 'landed', kind: 'landed', detail, landedCommit: commit, landedRef: ref };
+    }
+    case 'conflict': {
+      const { files, target } = landing;
+      const summary = `${brief.repository?.target} has moved, and merging conflicts in ${files.join(', ')}`;
+      const outcome = brief.landingCycles >= brief.landingBound ? 'atCap' : 'conflict';
+      return { outcome, kind: 'conflict', detail: { summary, files, target } };
+    }
+    case 'refused':
+      return {
+        outcome: 'refused',
+        kind: 'refused',
+        detail: { ...landing, summary: landing.message },
+      };
+    default:
+      return landing satisfies never;
+  }
+}
+
+function messageOf({ task, execution, reviews }: LandingBrief): string {
+  const accepted = reviews.map(({ agent, kind, summary }) => `${kind} by ${agent}: ${summary}`);
+  return [
+    `${taskLabel(task.number)}: ${task.title}`,
+    `${execution.summary}\n\nExecution ${execution.number} by ${execution.agent}.`,
+    accepted.join('\n'),
+  ].join('\n\n');
+}

@@ -1,0 +1,76 @@
+import type { ExecutionThen, RunEnd, RunRef } from '../src/contract.js';
+import { executionInstructions } from '../src/domain/prompts.js';
+import { clean, firstLine, utf8Bytes } from '../src/domain/text.js';
+import { converse } from './attempt.js';
+import { type Deps, opening } from './deps.js';
+import { type Closing, type Craft, type Go, performRun, unfinished } from './perform-run.js';
+
+/** An execution: the agent works in its copy; the result is the commit, the diff and the report. */
+export function performExecution(deps: Deps, run: RunRef, then: ExecutionThen): Promise<RunEnd> {
+  const craft: Craft = {
+    failed: opening(then.failed),
+    async work(go, place, beating, progress) {
+      const request = requestFor(go, place.copy.path, place.conflicts);
+      const ended = await converse(deps, beating, go, request, place, progress);
+      if (ended.kind !== 'finished') return unfinished(ended, craft);
+      const { commit } = await deps.workspaces.snapshot(place.copy, ended.report, {
+        signal: beating.signal,
+      });
+      const diff = await deps.workspaces.diff(place.source, place.base, commit);
+      return succeeded(ended, diff, commit, then);
+    },
+  };
+  return performRun(deps, run, craft);
+}
+
+function succeeded(
+  ended: { readonly report: string; readonly commands: string },
+  rawDiff: string,
+  commit: string,
+  then: ExecutionThen,
+): Closing {
+  const [report, commands, diff] = [clean(ended.report), clean(ended.commands), clean(rawDiff)];
+  return {
+    state: 'SUCCEEDED',
+    outcome: 'succeeded',
+    summary: firstLine(report, 200),
+    report,
+    diff,
+    commands,
+    commit,
+    bytesProduced: utf8Bytes(report) + utf8Bytes(diff) + utf8Bytes(commands),
+    course: opening(then.succeeded),
+  };
+}
+
+function requestFor(go: Go, folder: string, conflicts: readonly string[]) {
+  const { brief, attempt, checkpoint } = go;
+  const landing = brief.landingFeedback?.summary ?? null;
+  const marked =
+    conflicts.length === 0 ? '' : `\nConflict markers stand in: ${conflicts.join(', ')}`;
+  return {
+    runId: brief.run.id,
+    attempt,
+    kind: brief.run.kind,
+    number: brief.run.number,
+    cycle: brief.run.cycle,
+    agent: brief.agent,
+    task: brief.task,
+    earlierIssues: [],
+    instructions: executionInstructions({
+      task: brief.task,
+      agent: brief.agent,
+      cycle: brief.run.cycle,
+      number: brief.run.number,
+      guidance: brief.guidance,
+      answers: brief.run.answers,
+      cycles: brief.cycles,
+      landingFeedback: landing === null ? null : landing + marked,
+    }),
+    nonce: brief.run.nonce,
+    folder,
+    resume: checkpoint,
+    answer: brief.run.answers.at(-1)?.answer ?? null,
+    reask: null,
+  };
+}

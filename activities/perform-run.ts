@@ -1,0 +1,123 @@
+import { Context } from '@temporalio/activity';
+import {
+  closeRun,
+  type Opening,
+  type RunClosing,
+  type Started,
+  startAttempt,
+} from '../drizzle/steps.js';
+import type { RunEnd, RunRef } from '../src/contract.js';
+import type { FailureCause } from '../src/domain/run.js';
+import { FAILURE_CAUSES } from '../src/domain/run.js';
+import { clean, firstLine } from '../src/domain/text.js';
+import { GitError, RefusedTree, RepositoryError } from '../src/workspace/index.js';
+import { type Ended, openWorkplace, type Workplace } from './attempt.js';
+import type { Deps } from './deps.js';
+import { superseded } from './failures.js';
+import { type Beating, heartbeating } from './heartbeat.js';
+import { Progress } from './progress.js';
+import { wake } from './wake.js';
+
+export type Go = Extract<Started, { kind: 'go' }>;
+/** The part of a close that the kind of run decides. */
+export type Closing = Omit<
+  RunClosing,
+  'run' | 'attempt' | 'events' | 'workTokens' | 'cacheReadTokens'
+>;
+
+/** What an execution and a review differ in. */
+export interface Craft {
+  /** Does the work; answers how the run is closed. */
+  work(go: Go, place: Workplace, beating: Beating, progress: Progress): Promise<Closing>;
+  /** The row of the workflow's table for a run that failed. */
+  readonly failed: Opening | null;
+}
+
+/** This many workers in a row may die on a run that makes no progress. */
+const LOST_MAX = 10;
+
+/** One attempt of a run: started, worked on, closed, and whoever may go next is woken. */
+export async function performRun(deps: Deps, ref: RunRef, craft: Craft): Promise<RunEnd> {
+  return heartbeating(async (beating) => {
+    const started = await startAttempt(deps.database, ref.id, deps.worker);
+    if (started.kind === 'closed') return started.end;
+    if (started.kind === 'queued') {
+      return { kind: 'requeued', admitted: false, wait: started.wait, standing: started.standing };
+    }
+    const progress = new Progress(deps.database, ref.id, started.attempt);
+    const closing = await closingOf(deps, started, craft, beating, progress);
+    const {
+      end,
+      stale,
+      wake: promoted,
+    } = await closeRun(deps.database, {
+      ...closing,
+      ...progress.take(),
+      run: ref.id,
+      attempt: started.attempt,
+    });
+    await wake(promoted);
+    if (stale) throw superseded(ref.id, started.attempt);
+    return end;
+  });
+}
+
+async function closingOf(
+  deps: Deps,
+  go: Go,
+  craft: Craft,
+  beating: Beating,
+  progress: Progress,
+): Promise<Closing> {
+  if (go.lostInARow >= LOST_MAX) {
+    return failedBy('lost-workers', `${LOST_MAX} workers in a row were lost on it`, craft);
+  }
+  let place: Workplace | null = null;
+  try {
+    place = await openWorkplace(deps, go, beating.signal);
+    return await craft.work(go, place, beating, progress);
+  } catch (error) {
+    if (error instanceof RefusedTree) return failedBy('refused-tree', error.message, craft);
+    if (error instanceof RepositoryError) return failedBy('setup-failed', error.message, craft);
+    if (error instanceof GitError && place === null && Context.current().info.attempt >= 3) {
+      return failedBy('setup-failed', error.message, craft);
+    }
+    throw error;
+  } finally {
+    // All of it is in the mirror; what a crash leaves behind is upkeep's.
+    if (place !== null) await deps.workspaces.dropCopy(place.copy).catch(() => undefined);
+  }
+}
+
+/** How a run is closed whose agent did not finish; null when it did. */
+export function unfinished(ended: Exclude<Ended, { kind: 'finished' }>, craft: Craft): Closing {
+  switch (ended.kind) {
+    case 'asks': {
+      const question = clean(ended.question);
+      return { state: 'REQUEUED', hold: 'question', question };
+    }
+    case 'out-of-budget':
+      return { state: 'REQUEUED', hold: 'budget-spent', question: clean(ended.message) };
+    case 'later':
+      return { state: 'REQUEUED', delaySeconds: ended.retryAfterSeconds };
+    case 'stopped':
+      if (ended.why === 'paused') return { state: 'REQUEUED' };
+      return failedBy('time-limit', 'the run took longer than its agent may take', craft);
+    case 'failed':
+      return failedBy(ended.cause, ended.message, craft);
+    default:
+      return ended satisfies never;
+  }
+}
+
+/** A failed run is closed, not thrown: what it means is a person's to decide. */
+export function failedBy(
+  cause: FailureCause,
+  message: string,
+  craft: Pick<Craft, 'failed'>,
+): Closing {
+  const { fault, means } = FAILURE_CAUSES[cause];
+  const error = clean(message).slice(0, 2000);
+  const summary = `${means}: ${firstLine(error, 200)}`;
+  return { state: 'FAILED', outcome: 'failed', cause, fault, error, summary, course: craft.failed };
+}

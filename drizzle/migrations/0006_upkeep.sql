@@ -1,0 +1,54 @@
+-- What upkeep looks for in a pass. It makes nothing where there is nothing to do.
+
+-- Filed and not started, for longer than the door that filed it needs to start it.
+create function unstarted_tasks() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', id, 'workflowId', workflow_id, 'title', title,
+    'priority', priority) order by number), '[]')
+  from tasks where first_execution_run_id is null and ended_at is null
+    and created_at < clock_timestamp() - interval '2 seconds'
+$$;
+--> statement-breakpoint
+-- Admitted, yet nobody has started it: the grant may have been lost.
+create function unheard_grants() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('run', r.id, 'workflowId', t.workflow_id)), '[]')
+  from runs r join tasks t on t.id = r.task_id
+  where r.state = 'ADMITTED' and r.admitted_at < clock_timestamp() - interval '10 seconds'
+$$;
+--> statement-breakpoint
+-- Decided under a policy version or a roster that is no longer in force.
+create function outdated_inbox() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(workflow_id), '[]') from tasks
+  where status = 'INBOX' and first_execution_run_id is not null
+    and admission_policy_version is distinct from (policy_now('auto-approve')).version
+$$;
+--> statement-breakpoint
+create function open_task_of(p_workflow_id text) returns uuid language sql stable as $$
+  select id from tasks where workflow_id = p_workflow_id and ended_at is null
+    and first_execution_run_id is not null
+$$;
+--> statement-breakpoint
+-- Ended tasks whose working copies and refs are still there.
+create function unclean_tasks() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', id, 'repositoryId', repository_id)), '[]')
+  from tasks where ended_at is not null and cleaned_at is null
+$$;
+--> statement-breakpoint
+create function mark_cleaned(p_task uuid) returns void language sql as $$
+  update tasks set cleaned_at = clock_timestamp() where id = p_task
+$$;
+--> statement-breakpoint
+-- Which of these runs are being worked on, in which attempt: everything else may be removed.
+create function live_attempts() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('run', id, 'attempt', attempt)), '[]')
+  from runs where state = 'RUNNING'
+$$;
+--> statement-breakpoint
+-- Attempts in flight, with the worker that has them: what a starting worker looks through.
+create function attempts_in_flight() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('run', r.id, 'attempt', a.number, 'worker', a.worker,
+    'workflowId', t.workflow_id)), '[]')
+  from attempts a
+  join runs r on r.id = a.run_id and r.attempt = a.number and r.state = 'RUNNING'
+  join tasks t on t.id = r.task_id
+  where a.ended_at is null
+$$;
