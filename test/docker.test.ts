@@ -32,7 +32,7 @@ const services = Object.entries(compose.services);
 const lasting = services.filter(([, { restart }]) => restart !== 'no');
 const dockerfile = read('Dockerfile');
 
-/** `postgres:18.4-bookworm`: all of a version, not a branch of versions such as `18` or `latest`. */
+/** `postgres:18.4-bookworm`: all of a version, not a branch of them such as `18` or `latest`. */
 const isPinned = (image: string): boolean =>
   /@sha256:[0-9a-f]{64}$|^[\w./-]+:\d+\.\d+(?:\.\d+)?(?:-[\w.]+)*$/.test(image);
 

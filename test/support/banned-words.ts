@@ -50,7 +50,7 @@ export const BANNED: readonly BannedWord[] = [
     planted: ['scripts/x.mjs', `// ${'TO'}${'DO'}: later`],
   },
   {
-    name: 'no test is left out or runs alone; what it may lack: describeNeeding of support/needs.ts',
+    name: 'no test is left out or runs alone; what it may lack is declared by describeNeeding',
     pattern:
       /\b(?:describe|test|it|suite)\s*\.\s*(?:only|skip|skipIf|runIf|todo|fails)\b|\.\s*skip\s*\(/,
     where: (path) => isTest(path) && path !== 'test/support/needs.ts',
