@@ -107,7 +107,7 @@ async function commitInside(
     throw refusedByAdd(error);
   });
   const unchanged = await git.run({
-    ...inside(copy, ['diff-index', '--cached', '--quiet', '--ignore-submodules=all', 'HEAD', '--']),
+    ...inside(copy, ['diff-index', '--cached', '--quiet', 'HEAD', '--']),
     okExits: [1, 128], // 128: the agent began a branch without a commit
   });
   const merging = await lstat(join(copyGitDir(copy), 'MERGE_HEAD')).catch(() => null);

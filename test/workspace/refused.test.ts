@@ -1,0 +1,109 @@
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { RefusedTree } from '../../src/workspace/errors.js';
+import { bench, commitAll, git, hooksThatTell, write } from './support.js';
+
+type Plant = (root: string) => void;
+
+const REFUSED: [string, string, Plant][] = [
+  ['symlink-out-of-tree', 'sub/link', (root) => link(root, 'sub/link', '../../x')],
+  ['symlink-out-of-tree', 'link', (root) => link(root, 'link', '/etc/passwd')],
+  ['symlink-out-of-tree', 'link', (root) => link(root, 'link', 'src/../../x')],
+  ['symlink-out-of-tree', 'link', (root) => link(root, 'link', '.git/config')],
+  ['submodule', 'nested/', (root) => repository(root, 'nested')],
+  ['submodule', 'fresh', (root) => git(made(root, 'fresh'), 'init', '--quiet')],
+  ['submodule', '.gitmodules', (root) => write(root, { '.gitmodules': '[submodule "x"]\n' })],
+  ['git-path', '.GIT/config', (root) => write(root, { '.GIT/config': 'x' })],
+  ['git-path', 'deep/.Git', (root) => write(root, { 'deep/.Git': 'x' })],
+  ['git-path', 'git~1', (root) => write(root, { 'git~1': 'x' })],
+  ['git-path', '.GitAttributes', (root) => write(root, { '.GitAttributes': 'x' })],
+  ['blob-too-large', 'big.bin', (root) => write(root, { 'big.bin': 'x'.repeat(5000) })],
+  ['attributes-filter', '.gitattributes', (root) => attributes(root, '*.js filter=evil\n')],
+];
+
+const made = (root: string, name: string) => {
+  mkdirSync(join(root, name), { recursive: true });
+  return join(root, name);
+};
+const attributes = (root: string, text: string) => write(root, { '.gitattributes': text });
+const link = (root: string, path: string, target: string) => {
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  symlinkSync(target, join(root, path));
+};
+const repository = (root: string, name: string) => {
+  git(made(root, name), 'init', '--quiet');
+  write(join(root, name), { 'x.txt': 'x' });
+  commitAll(join(root, name), 'Nested');
+};
+
+test.each(REFUSED)('%s: %s is refused, and mended it is kept', async (reason, path, plant) => {
+  const { workspaces, work, mirror } = await bench();
+  const { copy, from } = await work({});
+  plant(copy.path);
+  write(copy.path, { 'fine.txt': 'fine\n' });
+  const before = git(mirror, 'for-each-ref');
+  const options = { blobBytesMax: 4000 };
+  const error = await workspaces.snapshot(copy, 'Work', options).catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(RefusedTree);
+  expect({ reason: error.reason, path: error.path.replace(/\/$/, '') }).toEqual({
+    reason,
+    path: path.replace(/\/$/, ''),
+  });
+  expect(git(mirror, 'for-each-ref')).toBe(before);
+  const [first = ''] = path.split('/');
+  rmSync(join(copy.path, first), { recursive: true, force: true });
+  const { commit } = await workspaces.snapshot(copy, 'Mended', options);
+  expect(git(mirror, 'diff', '--name-only', from, commit)).toBe('fine.txt');
+  expect(git(mirror, 'rev-list', '--count', `${from}..${commit}`)).toBe('1');
+});
+
+test('what stays inside is kept: links within the tree, attributes without a filter', async () => {
+  const { workspaces, work, mirror } = await bench();
+  const { copy, from } = await work({});
+  link(copy.path, 'sub/up', '../README.md');
+  link(copy.path, 'dangling', 'not/there/yet');
+  attributes(copy.path, '*.js text eol=lf -filter\n');
+  const { commit } = await workspaces.snapshot(copy, 'Work');
+  const names = '.gitattributes\ndangling\nsub/up';
+  expect(git(mirror, 'diff', '--name-only', from, commit)).toBe(names);
+});
+
+test('what the person’s repository had before is not held against the agent', async () => {
+  const { workspaces, work, location } = await bench();
+  link(location, 'out', '/usr/share');
+  attributes(location, '*.dat filter=own\n');
+  write(location, { 'old.bin': 'x'.repeat(5000) });
+  commitAll(location, 'Old ways');
+  const { copy } = await work({ 'a.txt': 'a\n' });
+  attributes(copy.path, '*.dat filter=own\n*.js text\n');
+  await workspaces.snapshot(copy, 'Work', { blobBytesMax: 4000 });
+});
+
+test('a nested repository the index knows is not looked into with its own settings', async () => {
+  const { workspaces, work } = await bench();
+  const { copy } = await work({});
+  repository(copy.path, 'nested');
+  git(copy.path, 'add', '--all');
+  const told = hooksThatTell(join(copy.path, 'nested', '.git', 'hooks'));
+  git(join(copy.path, 'nested'), 'config', 'core.fsmonitor', told.program);
+  write(copy.path, { 'nested/x.txt': 'changed' });
+  await expect(workspaces.snapshot(copy, 'Work')).rejects.toThrow('repository of its own');
+  expect(told.lines()).toEqual([]);
+});
+
+test('a .git that was swapped for a file, a link or nothing is refused', async () => {
+  const { workspaces, work, location } = await bench();
+  for (const swap of [
+    (path: string) => writeFileSync(path, `gitdir: ${join(location, '.git')}\n`),
+    (path: string) => symlinkSync(join(location, '.git'), path),
+    () => undefined,
+  ]) {
+    const { copy } = await work({});
+    rmSync(join(copy.path, '.git'), { recursive: true });
+    swap(join(copy.path, '.git'));
+    const refused = workspaces.snapshot(copy, 'Work');
+    await expect(refused).rejects.toMatchObject({ reason: 'git-folder-replaced', path: '.git' });
+  }
+  expect(git(location, 'status', '--porcelain')).toBe('');
+});
