@@ -28,6 +28,10 @@ export interface Config {
   namespace: string;
   /** MISSION_TASK_QUEUE: where workflows and activities are polled for. */
   taskQueue: string;
+  /** MISSION_SCENARIOS: a folder of scenario files for rehearsals. */
+  scenarios: string | null;
+  /** MISSION_EFFECTS_LOG: where each performed turn of a rehearsal is noted, for kill tests. */
+  effectsLog: string | null;
   /** MC_TEMPORAL_CLI: the program to run the dev server with. */
   temporalCli: string | null;
   /** MISSION_CACHE, else `mission-control` in the user's cache: downloaded programs. */
@@ -62,6 +66,8 @@ const schema = z.object({
   // Its library would pass over a missing file in silence.
   TEMPORAL_CONFIG_FILE: readable.optional(),
   MISSION_TASK_QUEUE: name.default('mission-control'),
+  MISSION_SCENARIOS: folder.optional(),
+  MISSION_EFFECTS_LOG: folder.optional(),
   MC_TEMPORAL_CLI: folder.optional(),
   PATH: z.string().default(''),
   USER: z.string().optional(),
@@ -94,6 +100,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     temporal: server,
     namespace,
     taskQueue: data.MISSION_TASK_QUEUE,
+    scenarios: data.MISSION_SCENARIOS ?? null,
+    effectsLog: data.MISSION_EFFECTS_LOG ?? null,
     temporalCli: data.MC_TEMPORAL_CLI ?? null,
     cacheDir: data.MISSION_CACHE ?? join(cache, 'mission-control'),
     searchPath: data.PATH,

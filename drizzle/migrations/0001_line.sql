@@ -48,7 +48,8 @@ language sql stable as $$
     and (cardinality(t.reviewers) = 0 or a.id = t.reviewers[p_seat + 1])
   order by
     (select count(*) from runs r where r.agent_id = a.id and r.state in ('QUEUED', 'ADMITTED', 'RUNNING')),
-    (select max(r.ended_at) from runs r where r.agent_id = a.id) nulls first,
+    -- Whoever knows the task goes on with it; the others of the squad stand by.
+    (select count(*) from runs r where r.task_id = t.id and r.agent_id = a.id) desc,
     a.id
   limit 1
 $$;

@@ -1,0 +1,32 @@
+import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { createActivities, type Deps } from '../../activities/index.js';
+
+interface TaskWorkerOptions {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly workflowBundle: WorkflowBundleOption;
+  readonly deps: Deps;
+}
+
+/** The worker of one process: workflows and activities on one queue, so that small ones start eagerly. */
+export const createTaskWorker = ({
+  connection,
+  namespace,
+  workflowBundle,
+  deps,
+}: TaskWorkerOptions) =>
+  Worker.create({
+    connection,
+    namespace,
+    identity: deps.worker,
+    taskQueue: deps.taskQueue,
+    workflowBundle,
+    activities: createActivities(deps),
+    // A cancel is heard, and progress shown, at most this late.
+    maxHeartbeatThrottleInterval: '5s',
+    defaultHeartbeatThrottleInterval: '5s',
+    // What a killed worker had cached is answered by another one after this.
+    stickyQueueScheduleToStartTimeout: '2s',
+    shutdownGraceTime: '3s',
+    shutdownForceTime: '20s',
+  });

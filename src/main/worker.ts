@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+/** A worker process: performs tasks until it is told to stop. Any number of them may run. */
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
+import {
+  bundleWorkflowCode,
+  NativeConnection,
+  Runtime,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import { connect } from '../../drizzle/db.js';
+import { createBackends } from '../agents/index.js';
+import { type Config, loadConfig } from '../config.js';
+import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
+import { createWorkspaces } from '../workspace/index.js';
+import { reclaim, workerIdentity } from './reclaim.js';
+import { createTaskWorker } from './task-worker.js';
+
+const config = loadConfig();
+if (config.databaseUrl === null || config.home === null || config.temporal === null) {
+  throw new Error(
+    'A worker needs DATABASE_URL, MISSION_HOME and TEMPORAL_ADDRESS; `mission up` sets them.',
+  );
+}
+Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
+const { namespace, taskQueue } = config;
+const connection = await reach(config.temporal);
+const database = connect(config.databaseUrl);
+const client = new Client({ connection, namespace });
+const deps = {
+  database,
+  taskQueue,
+  worker: workerIdentity(),
+  workspaces: await createWorkspaces({ home: config.home, searchPath: config.searchPath }),
+  backends: createBackends({ scenarioFolder: config.scenarios, effectsLog: config.effectsLog }),
+};
+const worker = await createTaskWorker({
+  connection,
+  namespace,
+  deps,
+  workflowBundle: await bundled(),
+});
+const running = worker.run();
+try {
+  const reclaimed = await reclaim(client, database);
+  if (reclaimed > 0) console.log(`took over ${reclaimed} runs of workers that have died`);
+  await startUpkeep();
+  console.log(`worker ${process.pid} polls ${taskQueue}`);
+  await running;
+} finally {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+  await Promise.allSettled([running]);
+  await Promise.allSettled([connection.close(), database.close()]);
+}
+
+/** Waits for the server, saying so: a worker that is started first is no error. */
+async function reach(server: NonNullable<Config['temporal']>): Promise<NativeConnection> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await NativeConnection.connect(server.connectionOptions);
+    } catch (error) {
+      if (tries % 10 === 0) console.error(`waiting for Temporal at ${server.address}: ${error}`);
+      await sleep(1000);
+    }
+  }
+}
+
+/** The bundle that the build made; from the sources it is made now. */
+async function bundled(): Promise<WorkflowBundleOption> {
+  const made = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
+  if (existsSync(made)) return { codePath: made };
+  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+  return bundleWorkflowCode({ workflowsPath });
+}
+
+async function startUpkeep(): Promise<void> {
+  await client.workflow.start(UPKEEP_WORKFLOW, {
+    taskQueue,
+    workflowId: UPKEEP_ID,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: 'Keeps the house: starts what was filed, wakes, reconciles, cleans',
+  });
+}
