@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { constants, setPriority } from 'node:os';
-import { join } from 'node:path';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { Copy } from './marker.js';
 import {
@@ -64,25 +65,44 @@ export function runMark(copy: Pick<Copy, 'runId' | 'attempt'>): string {
 export async function runCommand(request: CommandRequest): Promise<CommandResult> {
   const startedAt = performance.now();
   const capture = createCapture(request.outputBytesMax ?? OUTPUT_BYTES_MAX, request.onOutput);
+  const finish = (ending: Ending, swept: Stopped = { stopped: 0, left: 0 }) => {
+    return { ending, ...capture.result(), durationMs: performance.now() - startedAt, swept };
+  };
+  const obstacle = await findObstacle(request);
+  if (obstacle !== null) return finish({ kind: 'not-started', reason: obstacle });
+  if (request.signal?.aborted) return finish({ kind: 'cancelled' });
   const mark = randomUUID();
-  const child = request.signal?.aborted ? null : start(request, mark);
-  const ending =
-    child === null ? ({ kind: 'cancelled' } as const) : await ended(child, request, capture);
-  const group = child?.pid;
-  const swept: Stopped =
-    group === undefined
-      ? { stopped: 0, left: 0 }
-      : await stopProcesses(
-          (entry) => entry.commandMark === mark || entry.group === group || entry.session === group,
-          request.graceMs === undefined ? {} : { graceMs: request.graceMs },
-        );
-  if (child !== null) await drained(child);
-  return { ending, ...capture.result(), durationMs: performance.now() - startedAt, swept };
+  const child = start(request, mark);
+  const ending = await ended(child, request, capture);
+  const group = child.pid;
+  if (group === undefined) return finish(ending);
+  const swept = await stopProcesses(
+    (entry) => entry.commandMark === mark || entry.group === group || entry.session === group,
+    request.graceMs === undefined ? {} : { graceMs: request.graceMs },
+  );
+  await drained(child);
+  return finish(ending, swept);
+}
+
+/** Says why a command cannot be started: `nice` would only tell by an exit code that others use. */
+async function findObstacle({ file, copy, searchPath }: CommandRequest): Promise<string | null> {
+  const folders = file.includes('/') ? [''] : searchPath.split(delimiter);
+  for (const folder of folders) {
+    const path = resolve(copy.path, folder, file);
+    const runnable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (runnable) return null;
+  }
+  const where = file.includes('/') ? copy.path : `the search path ${searchPath}`;
+  return `${file} could not be started: there is no such program in ${where}`;
 }
 
 function start(request: CommandRequest, mark: string): ChildProcess {
   const { copy } = request;
-  const child = spawn(request.file, [...request.args], {
+  // saturated cores make workflow tasks time out, so agents step back from their first instruction
+  const child = spawn('nice', ['-n', '10', '--', request.file, ...request.args], {
     cwd: copy.path,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -96,12 +116,6 @@ function start(request: CommandRequest, mark: string): ChildProcess {
       [COMMAND_MARK]: mark,
     },
   });
-  try {
-    // saturated cores make workflow tasks time out, so agents step back
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // it has ended already
-  }
   child.stdin?.on('error', () => undefined); // it may end without reading
   child.stdin?.end(request.input ?? '');
   return child;
