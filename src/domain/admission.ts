@@ -51,7 +51,7 @@ export function decideAdmission(facts: AdmissionFacts): Admission {
   const asked = PRIORITIES.indexOf(priority);
   const highest = PRIORITIES.indexOf(maxPriority);
   const ceiling = `auto-approve.maxPriority = ${maxPriority}`;
-  if (asked < 0 || highest < 0 || asked > highest) {
+  if (asked < 0 || asked > highest) {
     return waits('priority', `priority ${priority} needs a person; ${ceiling}, version ${version}`);
   }
   const rules = `${ceiling} and ${listed}, version ${version}`;

@@ -9,8 +9,6 @@ import {
   VERDICT_KINDS,
 } from './verdict.js';
 
-export type { CycleRecord } from './reviews.js';
-
 export interface BriefTask {
   readonly number: number;
   readonly title: string;

@@ -117,7 +117,7 @@ describe('the pure core, simulated', () => {
         }
         checkTrees(here);
       }),
-      { numRuns: 250, seed: 121, endOnFailure: false },
+      { numRuns: 150, seed: 121, endOnFailure: false },
     );
     // A simulator that never gets anywhere proves nothing.
     expect(seen.get('steps')).toBeGreaterThan(10_000);

@@ -39,6 +39,14 @@ describe('follow-ups', () => {
     ]);
   });
 
+  test.each(['maxDepth', 'maxPerVerdict', 'maxPerTree'] as const)(
+    'a %s that is no number files nothing',
+    (cap) => {
+      const { filed } = clampFollowUps(titled(1), { ...caps, [cap]: Number.NaN }, root);
+      expect(filed).toEqual([]);
+    },
+  );
+
   test('nothing is dropped and no cap is passed, whatever the numbers hold', () => {
     const number = fc.oneof(fc.integer({ min: -1, max: 30 }), fc.constant(Number.NaN));
     const asked = fc.array(fc.constantFrom('a', 'A ', 'b', 'c', 'd', 'e', 'f', 'g').map(followUp));

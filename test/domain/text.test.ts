@@ -111,4 +111,8 @@ describe('nearest', () => {
     expect(nearest('title', ['titles', 'title'])).toBe('title');
     expect(nearest('a', [])).toBeNull();
   });
+
+  test('a text too long to be a mistyped word is compared with nothing', () => {
+    expect(nearest('x'.repeat(65), ['x'.repeat(65)])).toBeNull();
+  });
 });
