@@ -38,14 +38,21 @@ export async function addSearchAttributes(
     Object.entries(attributes).map(([name, type]) => [name, TYPES[type]]),
   );
   if (Object.keys(searchAttributes).length === 0) return;
+  const service = connection.operatorService;
   try {
-    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+    await service.addSearchAttributes({ namespace, searchAttributes });
+    // The dev server takes another type in silence and keeps the old one.
+    const { customAttributes } = await service.listSearchAttributes({ namespace });
+    for (const [name, type] of Object.entries(searchAttributes)) {
+      const there = customAttributes[name] ?? type;
+      if (there !== type) throw new Error(`${name} exists with another type (${there})`);
+    }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const flags = Object.entries(attributes).map(([name, type]) => `--name ${name} --type ${type}`);
     throw new Error(
-      `The search attributes could not be added to the namespace ${namespace}: ${reason}. Add them ` +
-        `yourself: temporal operator search-attribute create -n ${namespace} ${flags.join(' ')}`,
+      `The search attributes of namespace ${namespace} are not as needed: ${reason}. By hand: ` +
+        `temporal operator search-attribute create -n ${namespace} ${flags.join(' ')}`,
     );
   }
 }

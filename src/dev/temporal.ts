@@ -109,6 +109,7 @@ async function adopt(folder: string): Promise<Server | null> {
   if (!left || !isAlive(left.process)) return null;
   const stop = (graceMs: number) => terminate(left.process, { graceMs, group: true });
   try {
+    await untilListening(left.port, 2_000);
     const connection = await connectTemporal({ address: `${HOST}:${left.port}` });
     const lines = () => lastLines(logFile(folder));
     return { record: left, connection, child: watch(left.process, { lastLines: lines, stop }) };
@@ -128,7 +129,7 @@ async function start(folder: string, options: TemporalOptions): Promise<Server> 
   // At once, so that whoever comes after our sudden end finds it.
   writeJson(recordFile(folder), { process: child.process, port, uiPort, version });
   try {
-    await untilListening(port, child);
+    await untilListening(port, 20_000, child);
     const connection = await connectTemporal({ address: `${HOST}:${port}` });
     return { record: { process: child.process, port, uiPort, version }, child, connection };
   } catch (error) {
@@ -191,15 +192,15 @@ function serverArguments(
 }
 
 /** gRPC backs off for a second when the port is not open yet: so the port is watched first. */
-async function untilListening(port: number, child: Child): Promise<void> {
+async function untilListening(port: number, patienceMs: number, child?: Child): Promise<void> {
   let ended: string | null = null;
-  void child.exited.then((how) => {
+  void child?.exited.then((how) => {
     ended = how;
   });
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + patienceMs;
   while (!(await listens(port))) {
     if (ended !== null) throw new Error(`it ended at once (${ended})`);
-    if (Date.now() > deadline) throw new Error(`port ${port} was not open after 20 s`);
+    if (Date.now() > deadline) throw new Error(`port ${port} was not open in time`);
     await sleep(20);
   }
 }
