@@ -66,7 +66,7 @@ export function branchName(task: Pick<TaskName, 'number' | 'title'>): string {
 }
 
 /** The id by which mirrors and locks of a source are named. */
-export function sourceName(source: Source): string {
+function sourceName(source: Source): string {
   switch (source.kind) {
     case 'repository':
       return checkedId('repository id', source.repositoryId);

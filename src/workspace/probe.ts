@@ -1,6 +1,5 @@
-import { constants } from 'node:fs';
-import { access, realpath } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GitError, RepositoryError } from './errors.js';
 import { checkGit, type Git, NETWORK_TIMEOUT_MS, UPLOAD_PACK } from './git.js';
@@ -69,7 +68,8 @@ interface OpenedPath {
 
 async function openPath(git: Git, location: string): Promise<OpenedPath> {
   try {
-    await access(location, constants.R_OK | constants.X_OK);
+    await readdir(location);
+    await stat(join(location, '.')); // to be listed is not to be entered
   } catch (error) {
     const missing = isCode(error, 'ENOENT', 'ENOTDIR');
     throw missing

@@ -36,15 +36,14 @@ export async function snapshot(
   options.signal?.throwIfAborted();
   const limit = options.blobBytesMax ?? BLOB_BYTES_MAX;
   return await withPinnedConfig(workshop.home, copy, async () => {
-    const before = await head(workshop, copy);
-    const commit = await commitInside(workshop, copy, message, limit);
+    const { commit, isNew } = await commitInside(workshop, copy, message, limit);
     const kept = snapshotRef(copy.taskId, copy.runId, commit);
     try {
       await fetchIntoMirror(workshop, copy, commit, kept, options.signal);
       await refuseBadChanges(workshop, copy, commit, limit);
     } catch (error) {
       if (!(error instanceof RefusedTree)) throw error;
-      await forget(workshop, copy, kept, commit, before);
+      await forget(workshop, copy, kept, isNew);
       throw error;
     }
     return await onOpeningCommit(workshop, copy, commit, kept);
@@ -88,18 +87,12 @@ async function replace(path: string, content: string | Uint8Array): Promise<void
   await writeFile(path, content, { flag: 'wx' });
 }
 
-async function head({ git }: Workshop, copy: Copy): Promise<string | null> {
-  const args = ['rev-parse', '--quiet', '--verify', 'HEAD^{commit}'];
-  const { exitCode, stdout } = await git.run({ ...inside(copy, args), okExits: [1, 128] });
-  return exitCode === 0 ? stdout.trim() : null;
-}
-
 async function commitInside(
   workshop: Workshop,
   copy: Copy,
   message: string,
   limit: number,
-): Promise<string> {
+): Promise<{ commit: string; isNew: boolean }> {
   const { git } = workshop;
   await forgetNestedRepositories(workshop, copy);
   await refuseLargeFiles(workshop, copy, limit);
@@ -111,11 +104,13 @@ async function commitInside(
     okExits: [1, 128], // 128: the agent began a branch without a commit
   });
   const merging = await lstat(join(copyGitDir(copy), 'MERGE_HEAD')).catch(() => null);
-  if (unchanged.exitCode !== 0 || merging !== null) {
+  const isNew = unchanged.exitCode !== 0 || merging !== null;
+  if (isNew) {
     const options = ['--quiet', '--no-verify', '--allow-empty', '--cleanup=verbatim', '--file=-'];
     await git.run({ ...inside(copy, ['commit', ...options]), input: message });
   }
-  return checkedCommit('snapshot', (await head(workshop, copy)) ?? 'none');
+  const made = await git.run(inside(copy, ['rev-parse', '--verify', 'HEAD^{commit}']));
+  return { commit: checkedCommit('snapshot', made.stdout.trim()), isNew };
 }
 
 /**
@@ -191,20 +186,18 @@ function refusedByFetch(error: unknown): unknown {
   return new RefusedTree('.', 'malformed-object', sentence);
 }
 
-/**
- * After a refusal: nothing of it stays in the mirror, and the next snapshot is not built upon it.
- */
+/** After a refusal: nothing of it stays in the mirror, and the next snapshot is not built on it. */
 async function forget(
   { home, git }: Workshop,
   copy: Copy,
   ref: string,
-  commit: string,
-  before: string | null,
+  isNew: boolean,
 ): Promise<void> {
   const mirror = mirrorPath(home, copy.source);
   await git.run({ args: ['update-ref', '-d', ref], cwd: mirror, gitDir: mirror });
-  if (before === null || before === commit) return;
-  await git.run(inside(copy, ['reset', '--quiet', '--soft', before]));
+  // 128: the first commit of a branch has none before it
+  const undo = inside(copy, ['reset', '--quiet', '--soft', 'HEAD^']);
+  if (isNew) await git.run({ ...undo, okExits: [128] });
 }
 
 /**

@@ -32,7 +32,7 @@ test('a copy borrows the mirror’s objects: it holds none itself, only the file
   expect((await workspaces.listCopies()).map((found) => found.from)).toEqual([from]);
 });
 
-test('a snapshot keeps everything but what .gitignore leaves out, and is in the mirror', async () => {
+test('a snapshot keeps all but what .gitignore leaves out, in the mirror', async () => {
   const { workspaces, work, source, mirror } = await bench();
   const { copy, from } = await work({});
   write(copy.path, {
@@ -80,16 +80,22 @@ test('opening the same attempt again starts afresh', async () => {
   expect(existsSync(join(copy.path, 'a.txt'))).toBe(false);
 });
 
-test('hooks, filters, programs and other settings in a copy do not run, and stay the agent’s', async () => {
+test('hooks, filters and programs set in a copy do not run, and stay the agent’s', async () => {
   const { workspaces, work, mirror } = await bench();
   const { copy } = await work({});
   const told = hooksThatTell(join(copy.path, '.git', 'hooks'));
   const config = join(copy.path, '.git', 'config');
-  const hostile = `[core]\n\trepositoryFormatVersion = 0\n\tfsmonitor = ${told.program}\n\thooksPath = ${copy.path}/.git/hooks
-\tpager = ${told.program}\n\teditor = ${told.program}\n\tsshCommand = ${told.program}
-\tattributesFile = ${copy.path}/.git/attrs\n\talternateRefsCommand = ${told.program}\n[filter "evil"]\n\tclean = ${told.program}
-\tsmudge = ${told.program}\n\tprocess = ${told.program}\n\trequired = true\n[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = ${told.program}
-[diff]\n\texternal = ${told.program}\n[uploadpack]\n\tpackObjectsHook = ${told.program}\n[include]\n\tpath = ${copy.path}/.git/more\n`;
+  const program = told.program;
+  const hostile = [
+    '[core]\n\trepositoryFormatVersion = 0',
+    `\tfsmonitor = ${program}\n\thooksPath = ${copy.path}/.git/hooks`,
+    `\tpager = ${program}\n\teditor = ${program}\n\tsshCommand = ${program}`,
+    `\tattributesFile = ${copy.path}/.git/attrs\n\talternateRefsCommand = ${program}`,
+    `[filter "evil"]\n\tclean = ${program}\n\tsmudge = ${program}\n\tprocess = ${program}`,
+    `\trequired = true\n[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = ${program}`,
+    `[diff]\n\texternal = ${program}\n[uploadpack]\n\tpackObjectsHook = ${program}`,
+    `[include]\n\tpath = ${copy.path}/.git/more\n`,
+  ].join('\n');
   writeFileSync(config, hostile);
   write(copy.path, {
     '.git/info/attributes': '* filter=evil\n',
@@ -113,7 +119,7 @@ test('a lock that a killed git left in the copy does not stop the snapshot', asy
   expect(git(mirror, 'show', `${commit}:a.txt`)).toBe('a');
 });
 
-test('commits of the agent’s own are kept; a history it rewrote is put on top of where it began', async () => {
+test('the agent’s commits are kept; a rewritten history goes where it began', async () => {
   const { workspaces, work, mirror } = await bench();
   const { copy, from } = await work({});
   write(copy.path, { 'own.txt': 'own\n' });
@@ -129,7 +135,7 @@ test('commits of the agent’s own are kept; a history it rewrote is put on top 
   expect(git(mirror, 'diff', first.commit, second.commit)).toBe('');
 });
 
-test('without a repository: an empty folder, snapshots, diffs, and its files as deliverable', async () => {
+test('without a repository: an empty folder, snapshots, and files as deliverable', async () => {
   const { workspaces, request, home } = await bench();
   const taskId = randomUUID();
   const source = { kind: 'task', taskId } as const;
@@ -154,7 +160,7 @@ test('without a repository: an empty folder, snapshots, diffs, and its files as 
   expect(again.copy.from).toBe(copy.from); // the same empty commit every time
 });
 
-test('what a copy borrows survives a rewritten branch and a tidied mirror; dropRefs lets go', async () => {
+test('what a copy borrows outlives a rewritten branch; dropRefs lets go of it', async () => {
   const { workspaces, work, repository, source, location, mirror } = await bench();
   const { copy, commit, from, task } = await work({ 'a.txt': 'a\n' });
   git(location, 'commit', '--quiet', '--amend', '-m', 'Begin anew');
@@ -166,7 +172,7 @@ test('what a copy borrows survives a rewritten branch and a tidied mirror; dropR
   expect(git(mirror, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main');
 });
 
-test('cleanup: only what carries our marker, half-deleted and read-only copies included', async () => {
+test('cleanup: what carries our marker, half-deleted and read-only copies too', async () => {
   const { workspaces, work, home, source } = await bench();
   const { copy } = await work({});
   const strange = join(home, 'copies', 'not-ours');

@@ -3,6 +3,7 @@ import { chownSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createWorkspaces, type LandingRequest } from '../../src/workspace/index.js';
+import { describeNeeding, needs } from '../support/needs.js';
 import { bench, commitAll, git, personsRepository, read, SEARCH_PATH, write } from './support.js';
 
 /** Lands and dies right after the ref has moved: the answer is lost. */
@@ -39,7 +40,7 @@ test('a crash before the move leaves nothing; a new worker lands it once', async
   expect(await worker.land({ ...landing(done), mode: 'merge' })).toMatchObject({ how: 'merge' });
 });
 
-test('a crash after the move, before the answer: the next worker gives the lost answer', async () => {
+test('a crash after the move: the next worker gives the lost answer', async () => {
   const { workspaces, work, landing, location, home } = await bench();
   const done = await work({ 'a.txt': 'a\n' });
   const targetBefore = git(location, 'rev-parse', 'main');
@@ -85,7 +86,7 @@ test('several landings at once, of two workers: all land, none is lost', async (
   expect(readdirSync(join(home, 'locks'))).toEqual([]);
 });
 
-test('branch: the accepted commit as a branch, the same twice, moved on by a later landing', async () => {
+test('branch: the accepted commit, the same twice, moved on by a later landing', async () => {
   const { workspaces, work, landing, location, request } = await bench();
   const main = git(location, 'rev-parse', 'main');
   const done = await work({ 'a.txt': 'a\n' });
@@ -140,7 +141,7 @@ test('branch: where the person has our branch checked out, clean goes forward', 
   expect(git(location, 'status', '--porcelain')).toBe('');
 });
 
-test('URL: pushed with a lease; a checked-out target there is refused with git’s words', async () => {
+test('URL: pushed with a lease; a checked-out target is refused in git’s words', async () => {
   const bare = `${personsRepository()}.git`;
   git(personsRepository(), 'clone', '--quiet', '--bare', '.', bare);
   const { workspaces, work, landing } = await bench(`file://${bare}`);
@@ -181,9 +182,8 @@ test('URL: a target that moves under the push is merged anew', async () => {
 
 const NOBODY = 65534;
 
-test.runIf(process.getuid?.() === 0)(
-  'root in another user’s repository leaves nothing there that its owner cannot change',
-  async () => {
+describeNeeding(needs.root, 'a repository of another user', () => {
+  test('root leaves nothing there that its owner cannot change', async () => {
     const location = personsRepository();
     const all = ['.', ...readdirSync(location, { recursive: true, encoding: 'utf8' })];
     for (const name of all) chownSync(join(location, name), NOBODY, NOBODY);
@@ -202,5 +202,5 @@ test.runIf(process.getuid?.() === 0)(
     const env = { PATH: SEARCH_PATH, HOME: '/nonexistent', GIT_CONFIG_GLOBAL: '/dev/null' };
     const as = { cwd: location, env, uid: NOBODY, gid: NOBODY, encoding: 'utf8' } as const;
     expect(execFileSync('git', ['status', '--porcelain'], as)).toBe('');
-  },
-);
+  });
+});

@@ -19,7 +19,7 @@ test('merge: a clean checkout of the target goes forward, files and all', async 
   git(location, 'fsck', '--strict');
 });
 
-test('merge: a target that nobody has checked out moves alone; a bare repository likewise', async () => {
+test('merge: a target that nobody has checked out moves alone, a bare one too', async () => {
   const { workspaces, work, landing, location } = await bench();
   git(location, 'switch', '--quiet', '--create', 'other');
   const done = await work({ 'a.txt': 'a\n' });
@@ -63,7 +63,7 @@ test('merge: a target that moves at the last moment is merged anew', async () =>
   expect([read(location, 'a.txt'), read(location, 'b.txt')]).toEqual(['a\n', 'b\n']);
 });
 
-test('conflict: the files are named and nothing moves; merged in the next copy, it lands', async () => {
+test('conflict: files are named, nothing moves; merged in the next copy, it lands', async () => {
   const { workspaces, work, landing, location, request } = await bench();
   const done = await work({ 'src/search.js': 'one\nAGENT\nthree\nfour\nfive\n', 'new.txt': 'n' });
   write(location, { 'src/search.js': 'one\nPERSON\nthree\nfour\nfive\n' });

@@ -44,7 +44,7 @@ test('across processes: no count is lost', async () => {
   expect(readdirSync(folder)).toEqual(['count']);
 });
 
-test('the lock of a dead process is taken over: by pid, by reused pid, by silence from elsewhere', async () => {
+test('the lock of the dead is taken over: by pid, reused pid, silence from elsewhere', async () => {
   const here = await place();
   const started = await startOf(process.pid);
   const long = new Date(Date.now() - 120_000);
@@ -61,7 +61,7 @@ test('the lock of a dead process is taken over: by pid, by reused pid, by silenc
   }
 });
 
-test('the lock of a living holder is waited for, named when time is up, and left by an abort', async () => {
+test('a living holder is waited for, named when time is up, and left by an abort', async () => {
   const path = lockFile();
   const started = await startOf(process.pid);
   writeFileSync(path, holder({ place: await place(), started }));

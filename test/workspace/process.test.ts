@@ -48,7 +48,7 @@ async function until(check: () => unknown): Promise<void> {
   }
 }
 
-test('output of both streams, the exit code, the folder, and nothing of our environment', async () => {
+test('both streams, the exit code, the folder, and nothing of our environment', async () => {
   const { sh, copy, workspaces, mark } = bench();
   const result = await sh('pwd; echo out; echo err >&2; exit 7');
   expect(result).toMatchObject({ ending: { kind: 'exited', exitCode: 7 }, cutBytes: 0 });

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { RefusedTree } from '../../src/workspace/errors.js';
 import { bench, commitAll, git, hooksThatTell, write } from './support.js';
 
@@ -11,7 +11,7 @@ const REFUSED: [string, string, Plant][] = [
   ['symlink-out-of-tree', 'link', (root) => link(root, 'link', '/etc/passwd')],
   ['symlink-out-of-tree', 'link', (root) => link(root, 'link', 'src/../../x')],
   ['symlink-out-of-tree', 'link', (root) => link(root, 'link', '.git/config')],
-  ['submodule', 'nested/', (root) => repository(root, 'nested')],
+  ['submodule', 'nested/', (root) => nested(root, 'nested')],
   ['submodule', 'fresh', (root) => git(made(root, 'fresh'), 'init', '--quiet')],
   ['submodule', '.gitmodules', (root) => write(root, { '.gitmodules': '[submodule "x"]\n' })],
   ['git-path', '.GIT/config', (root) => write(root, { '.GIT/config': 'x' })],
@@ -31,15 +31,21 @@ const link = (root: string, path: string, target: string) => {
   mkdirSync(join(root, path, '..'), { recursive: true });
   symlinkSync(target, join(root, path));
 };
-const repository = (root: string, name: string) => {
+const nested = (root: string, name: string) => {
   git(made(root, name), 'init', '--quiet');
   write(join(root, name), { 'x.txt': 'x' });
   commitAll(join(root, name), 'Nested');
 };
 
+let shared: Awaited<ReturnType<typeof bench>>;
+beforeAll(async () => {
+  shared = await bench();
+});
+
 test.each(REFUSED)('%s: %s is refused, and mended it is kept', async (reason, path, plant) => {
-  const { workspaces, work, mirror } = await bench();
-  const { copy, from } = await work({});
+  const { workspaces, repository, request, mirror } = shared;
+  const from = await workspaces.refresh(repository, 'main');
+  const { copy } = await workspaces.openCopy(request({ from }));
   plant(copy.path);
   write(copy.path, { 'fine.txt': 'fine\n' });
   const before = git(mirror, 'for-each-ref');
@@ -83,7 +89,7 @@ test('what the person’s repository had before is not held against the agent', 
 test('a nested repository the index knows is not looked into with its own settings', async () => {
   const { workspaces, work } = await bench();
   const { copy } = await work({});
-  repository(copy.path, 'nested');
+  nested(copy.path, 'nested');
   git(copy.path, 'add', '--all');
   const told = hooksThatTell(join(copy.path, 'nested', '.git', 'hooks'));
   git(join(copy.path, 'nested'), 'config', 'core.fsmonitor', told.program);

@@ -13,17 +13,23 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { afterAll } from 'vitest';
 import { type CopyRequest, createWorkspaces, type Repository } from '../../src/workspace/index.js';
 
 export const SEARCH_PATH = process.env.PATH ?? '/usr/bin:/bin';
 export const AGENT = { name: 'Implementer', email: 'implementer@mission.localhost' };
 
+const made: string[] = [];
+
+afterAll(() => {
+  for (const path of made) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+});
+
 /** A folder of the test's own, that other users can enter. */
 export function temporaryFolder(): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'workspace-')));
   chmodSync(path, 0o755);
-  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
+  made.push(path);
   return path;
 }
 
@@ -65,28 +71,32 @@ let template: string | null = null;
 /** A person's repository with two files and one commit on `main`: made once, then copied. */
 export function personsRepository(root = join(temporaryFolder(), 'project')): string {
   if (template === null) {
-    template = realpathSync(mkdtempSync(join(tmpdir(), 'workspace-template-')));
-    git(template, 'init', '--quiet', '--initial-branch=main');
+    template = temporaryFolder();
+    git(template, 'init', '--quiet', '--initial-branch=main', '--template=');
     write(template, { 'README.md': 'A library\n', 'src/search.js': LINES });
     commitAll(template, 'Begin');
   }
-  cpSync(template, root, { recursive: true });
-  git(root, 'update-index', '-q', '--refresh');
+  cpSync(template, root, { recursive: true, preserveTimestamps: true });
   return root;
 }
 
-afterAll(() => {
-  if (template !== null) rmSync(template, { recursive: true, force: true });
-  template = null;
-});
-
 const LINES = 'one\ntwo\nthree\nfour\nfive\n';
+
+const REPOSITORY = '01980000-0000-7000-8000-000000000001';
+let mirrors: string | null = null;
 
 /** A home with a registered repository, and short words for what tests do with them. */
 export async function bench(location = personsRepository()) {
   const home = join(temporaryFolder(), 'home');
   const workspaces = createWorkspaces({ home, searchPath: SEARCH_PATH });
-  const repository: Repository = { repositoryId: randomUUID(), location };
+  const repository: Repository = { repositoryId: REPOSITORY, location };
+  if (mirrors === null) {
+    await workspaces.refresh({ repositoryId: REPOSITORY, location: personsRepository() }, 'main');
+    mirrors = join(temporaryFolder(), 'mirrors');
+    cpSync(join(home, 'mirrors'), mirrors, { recursive: true });
+  } else {
+    cpSync(mirrors, join(home, 'mirrors'), { recursive: true });
+  }
   const source = workspaces.source(repository);
   let number = 0;
   const request = (more: Partial<CopyRequest> = {}): CopyRequest => {
