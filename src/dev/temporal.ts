@@ -156,7 +156,7 @@ function keepVersion(folder: string, { cli, say }: TemporalOptions): void {
       if (existsSync(file + suffix)) renameSync(file + suffix, aside + suffix);
     }
     say?.(
-      `Temporal's file was made by version ${made ?? '(unknown)'} and the server is ${cli.version}: ` +
+      `Temporal's file was made by version ${made ?? '(unknown)'}, the server is ${cli.version}: ` +
         `set it aside as ${aside} and began a new one; \`mission repair\` starts its tasks again.`,
     );
   }

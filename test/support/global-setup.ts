@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -6,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
+import { migrate } from '../../drizzle/migrate.js';
+import { seed } from '../../drizzle/seed.js';
 import { loadConfig } from '../../src/config.js';
 import { SEARCH_ATTRIBUTES } from '../../src/contract.js';
 import { makeHome } from '../../src/dev/home.js';
@@ -98,15 +99,12 @@ async function makeTemplate(adminUrl: string): Promise<void> {
   }
   const url = new URL(adminUrl);
   url.pathname = `/${TEMPLATE}`;
-  for (const step of ['migrate', 'seed']) {
-    const file = new URL(`../../drizzle/${step}.ts`, import.meta.url);
-    if (existsSync(file)) await (await import(file.href))[step](url.href);
-  }
+  await migrate(url.href);
+  await seed(url.href);
 }
 
 async function bundle(codePath: string): Promise<void> {
   const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  if (!existsSync(workflowsPath)) return;
   const logger = new DefaultLogger('WARN'); // webpack's report is noise here
   const { code } = await bundleWorkflowCode({ workflowsPath, logger });
   await writeFile(codePath, code);
