@@ -219,8 +219,9 @@ async function run(place: Place, program: string, args: readonly string[], input
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
       extendEnv: false,
       input,
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
+      // Signed, as spawn wants them: on macOS `nobody` is 2^32 - 2.
+      ...(uid === undefined ? {} : { uid: uid | 0 }),
+      ...(gid === undefined ? {} : { gid: gid | 0 }),
     });
   } catch (error) {
     throw failure(place, error instanceof Error ? error.message : String(error));
