@@ -2,6 +2,7 @@
  * Mirrors, working copies, commands in them, and landing. Knows git and files; not Temporal, not
  * the database.
  */
+import { isAbsolute } from 'node:path';
 import { listCopies, listMirrors, removeCopy, removeMirror } from './cleanup.js';
 import { archive, diff, mergeBase } from './content.js';
 import { type CopyRequest, openCopy } from './copy.js';
@@ -41,6 +42,7 @@ export type Workspaces = ReturnType<typeof createWorkspaces>;
  */
 export function createWorkspaces(settings: WorkspaceSettings) {
   const { home, searchPath } = settings;
+  if (!isAbsolute(home)) throw new TypeError(`home must be an absolute path, not ${home}`);
   const workshop = { home, git: createGit(settings) };
   const { git } = workshop;
   return {

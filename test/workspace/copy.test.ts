@@ -11,8 +11,18 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { createWorkspaces } from '../../src/workspace/index.js';
 import { branchName, slug } from '../../src/workspace/names.js';
-import { bench, commitAll, git, hooksThatTell, read, write } from './support.js';
+import {
+  asOrdinaryUser,
+  bench,
+  commitAll,
+  git,
+  hooksThatTell,
+  read,
+  SEARCH_PATH,
+  write,
+} from './support.js';
 
 /** Objects that a git folder holds itself, borrowed ones not counted. */
 function ownObjects(gitDir: string): number {
@@ -183,7 +193,7 @@ test('cleanup: what carries our marker, half-deleted and read-only copies too', 
   chmodSync(join(copy.home, 'cache'), 0o555);
   rmSync(copy.path, { recursive: true });
   expect((await workspaces.listCopies()).map(({ name }) => name)).toEqual([copy.name]);
-  await workspaces.dropCopy(copy);
+  await asOrdinaryUser(join(home, 'copies'), () => workspaces.dropCopy(copy));
   await workspaces.dropCopy(copy);
   expect(await workspaces.listCopies()).toEqual([]);
   expect(readdirSync(join(home, 'copies'))).toEqual(['not-ours']);
@@ -211,6 +221,11 @@ test('names are made of our ids and the slug only', () => {
   expect(slug(`${'a'.repeat(39)} b`)).toBe('a'.repeat(39));
   expect(branchName({ number: 42, title: 'Search' })).toBe('mission/T-42-search');
   expect(() => branchName({ number: 1.5, title: 'x' })).toThrow('whole number');
+});
+
+test('a home that is no absolute path is refused', () => {
+  const settings = { home: 'relative', searchPath: SEARCH_PATH };
+  expect(() => createWorkspaces(settings)).toThrow('absolute path');
 });
 
 test('ids that are no ids are refused before they become paths', async () => {

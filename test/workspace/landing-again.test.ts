@@ -1,10 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createWorkspaces, type LandingRequest } from '../../src/workspace/index.js';
 import { describeNeeding, needs } from '../support/needs.js';
-import { bench, commitAll, git, personsRepository, read, SEARCH_PATH, write } from './support.js';
+import {
+  bench,
+  commitAll,
+  git,
+  giveAway,
+  NOBODY,
+  personsRepository,
+  read,
+  SEARCH_PATH,
+  write,
+} from './support.js';
 
 /** Lands and dies right after the ref has moved: the answer is lost. */
 async function landAndCrash(
@@ -180,13 +190,10 @@ test('URL: a target that moves under the push is merged anew', async () => {
   expect(git(bare, 'show', 'main:a.txt', 'main:b.txt')).toBe('a\nb');
 });
 
-const NOBODY = 65534;
-
 describeNeeding(needs.root, 'a repository of another user', () => {
   test('root leaves nothing there that its owner cannot change', async () => {
     const location = personsRepository();
-    const all = ['.', ...readdirSync(location, { recursive: true, encoding: 'utf8' })];
-    for (const name of all) chownSync(join(location, name), NOBODY, NOBODY);
+    giveAway(location);
     const { workspaces, work, landing } = await bench(location);
     expect(await workspaces.probe(location)).toMatchObject({ defaultBranch: 'main' });
     const [one, two] = [await work({ 'd/a.txt': 'a\n' }), await work({ 'b.txt': 'b\n' })];

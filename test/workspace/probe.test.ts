@@ -5,6 +5,7 @@ import { RepositoryError, withoutCredentials } from '../../src/workspace/errors.
 import { createWorkspaces } from '../../src/workspace/index.js';
 import { checkBranchName } from '../../src/workspace/probe.js';
 import {
+  asOrdinaryUser,
   bench,
   commitAll,
   git,
@@ -164,13 +165,9 @@ test('a folder that this user cannot read', async () => {
   const path = join(temporaryFolder(), 'closed');
   mkdirSync(path);
   chmodSync(path, 0);
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot) process.seteuid?.('nobody'); // root reads everything
-  try {
+  await asOrdinaryUser(path, async () => {
     await expect(probe(path)).rejects.toMatchObject({ reason: 'not-readable' });
-  } finally {
-    if (isRoot) process.seteuid?.(0);
-  }
+  });
 });
 
 test('branch names that git would take for something else are refused', () => {

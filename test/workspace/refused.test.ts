@@ -93,7 +93,8 @@ test('a nested repository the index knows is not looked into with its own settin
   git(copy.path, 'add', '--all');
   const told = hooksThatTell(join(copy.path, 'nested', '.git', 'hooks'));
   git(join(copy.path, 'nested'), 'config', 'core.fsmonitor', told.program);
-  write(copy.path, { 'nested/x.txt': 'changed' });
+  git(join(copy.path, 'nested'), 'config', 'filter.evil.clean', told.program);
+  write(copy.path, { 'nested/.git/info/attributes': '* filter=evil\n', 'nested/x.txt': 'y' });
   await expect(workspaces.snapshot(copy, 'Work')).rejects.toThrow('repository of its own');
   expect(told.lines()).toEqual([]);
 });

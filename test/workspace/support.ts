@@ -4,8 +4,10 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -156,4 +158,25 @@ export function hooksThatTell(folder: string): { program: string; lines(): strin
   }
   const lines = () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []);
   return { program: join(folder, 'program'), lines };
+}
+
+/** Runs `work` as a user to whom permissions apply; `folder` becomes that user's. */
+export async function asOrdinaryUser(folder: string, work: () => Promise<void>): Promise<void> {
+  if (process.getuid?.() !== 0) return await work();
+  giveAway(folder);
+  process.seteuid?.(NOBODY);
+  try {
+    await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+export const NOBODY = 65534;
+
+/** Makes `nobody` the owner of a folder and all that is in it. */
+export function giveAway(folder: string): void {
+  for (const name of ['.', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) {
+    lchownSync(join(folder, name), NOBODY, NOBODY);
+  }
 }
