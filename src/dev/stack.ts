@@ -52,8 +52,8 @@ export interface Stack {
   addresses: Addresses;
   /** True when another process holds it: then `stop` does nothing and `ended` is settled. */
   adopted: boolean;
-  /** null after `stop`; a failure when a part could not be kept running. All has ended then. */
-  ended: Promise<Failure | null>;
+  /** null after `stop`; why, when a part could not be kept running. All has ended by then. */
+  ended: Promise<StackError | null>;
   /** Ends all in reverse order. Draining is waited for, unless `stop` is called again without. */
   stop(how?: { drain?: boolean }): Promise<void>;
 }
@@ -200,7 +200,7 @@ function aborted(signal: AbortSignal | undefined): Promise<never> {
 }
 
 /** For people: which part, how it ended, what it said last. */
-export function asError({ name, how, lastLines }: Failure): StackError {
+function asError({ name, how, lastLines }: Failure): StackError {
   const lines = lastLines.map((line) => `  ${line}`);
   return new StackError([`${name} does not stay up: ${how}. Its last lines:`, ...lines].join('\n'));
 }
@@ -217,7 +217,7 @@ function hold(
     end = resolve;
   });
   const failure = Promise.race(running.parts.map(({ part }) => part.gaveUp));
-  const ended = Promise.race([asked, failure]).then(async (how) => {
+  const ended = Promise.race([asked, failure.then(asError)]).then(async (how) => {
     await finish();
     return how;
   });
