@@ -16,6 +16,7 @@ import { type Config, loadConfig } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { createWorkspaces } from '../workspace/index.js';
 import { reclaim, workerIdentity } from './reclaim.js';
+import { storeOf, untilBound } from './store.js';
 import { createTaskWorker } from './task-worker.js';
 
 const config = loadConfig();
@@ -29,6 +30,7 @@ const { namespace, taskQueue } = config;
 const connection = await reach(config.temporal);
 const database = connect(config.databaseUrl);
 const client = new Client({ connection, namespace });
+await untilBound(database, await storeOf(connection, namespace));
 const deps = {
   database,
   taskQueue,
