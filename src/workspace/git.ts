@@ -175,7 +175,7 @@ interface Ended {
   isCanceled: boolean;
   timedOut: boolean;
   isMaxBuffer: boolean;
-  shortMessage?: string | undefined;
+  signal?: string | undefined;
 }
 
 function checked(call: GitCall, ended: Ended) {
@@ -194,7 +194,10 @@ function whyEnded(call: GitCall, ended: Ended): { why?: string } {
   if (ended.timedOut) return { why: `took more than ${(call.timeoutMs ?? TIMEOUT_MS) / 1000} s` };
   if (ended.isMaxBuffer) return { why: `printed more than ${OUTPUT_BYTES_MAX} bytes` };
   if (ended.exitCode !== undefined) return {};
-  return { why: ended.shortMessage ?? 'could not be started; is git installed and on the PATH?' };
+  if (ended.signal !== undefined) return { why: `was ended by ${ended.signal}` };
+  return {
+    why: `could not be started in ${call.cwd}: is git installed, and is that folder there?`,
+  };
 }
 
 function asBuffer(output: unknown): Buffer {

@@ -15,18 +15,13 @@ import { probeRepository } from './probe.js';
 import { type CommandRequest, killOrphans, listMarked, runCommand, runMark } from './process.js';
 import { type SnapshotOptions, snapshot } from './snapshot.js';
 
-export type { ArchivedFile } from './content.js';
-export type { CopyRequest, OpenedCopy } from './copy.js';
+export type { CopyRequest } from './copy.js';
 export * from './errors.js';
-export type { Landing, LandingMode, LandingRefusal, LandingRequest } from './landing.js';
-export { LANDING_MODES } from './landing.js';
+export type { Landing, LandingRequest } from './landing.js';
 export type { Copy } from './marker.js';
-export type { Identity, Repository, Source, TaskName } from './names.js';
-export { branchName, slug } from './names.js';
-export type { ProbedRepository } from './probe.js';
-export type { CommandRequest, CommandResult, Ending } from './process.js';
-export type { Stopped } from './process-table.js';
-export type { Snapshot, SnapshotOptions } from './snapshot.js';
+export type { Repository, Source } from './names.js';
+export type { CommandRequest } from './process.js';
+export type { SnapshotOptions } from './snapshot.js';
 
 export interface WorkspaceSettings extends GitSettings {
   /** An absolute path: `MISSION_HOME`. */

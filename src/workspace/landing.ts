@@ -17,8 +17,7 @@ import {
 import { checkBranchName, checkLocation } from './probe.js';
 
 /** How accepted work comes to the person's repository. */
-export const LANDING_MODES = ['branch', 'merge'] as const;
-export type LandingMode = (typeof LANDING_MODES)[number];
+type LandingMode = 'branch' | 'merge';
 
 export interface LandingRequest {
   repository: Repository;
@@ -40,9 +39,6 @@ export interface LandingRequest {
   signal?: AbortSignal | undefined;
 }
 
-/** Why a landing was refused; each needs a person. */
-export type LandingRefusal = Extract<Move, { kind: 'refused' }>;
-
 export type Landing =
   | {
       kind: 'landed';
@@ -56,7 +52,8 @@ export type Landing =
       targetBefore: string | null;
     }
   | { kind: 'conflict'; files: string[]; target: string }
-  | LandingRefusal;
+  /** Each needs a person. */
+  | Extract<Move, { kind: 'refused' }>;
 
 /** How often a target may move away under us before we give up. */
 const TRIES_MAX = 5;

@@ -86,6 +86,20 @@ test('what the person’s repository had before is not held against the agent', 
   await workspaces.snapshot(copy, 'Work', { blobBytesMax: 4000 });
 });
 
+test('after a merge what the target brought is not held against the agent', async () => {
+  const { workspaces, work, location, request, mirror, repository } = await bench();
+  const { commit: from, task } = await work({ 'a.txt': 'a\n' });
+  link(location, 'out', '/usr/share');
+  commitAll(location, 'Old ways');
+  const merging = await workspaces.refresh(repository, 'main');
+  const { copy, conflicts } = await workspaces.openCopy(request({ task, from, merging }));
+  expect(conflicts).toEqual([]);
+  const { commit } = await workspaces.snapshot(copy, 'Merged');
+  expect(git(mirror, 'log', '-1', '--format=%P', commit)).toBe(`${from} ${merging}`);
+  link(copy.path, 'mine', '/usr/share');
+  await expect(workspaces.snapshot(copy, 'Work')).rejects.toMatchObject({ path: 'mine' });
+});
+
 test('a nested repository the index knows is not looked into with its own settings', async () => {
   const { workspaces, work } = await bench();
   const { copy } = await work({});
