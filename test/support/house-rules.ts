@@ -26,7 +26,8 @@ export const HOUSE: Readonly<Record<string, Room>> = {
   },
   agents: { house: ['domain'], packages: ['@anthropic-ai/sdk', 'zod', 'execa'], node: true },
   workspace: { house: ['domain'], packages: ['execa', 'zod'], node: true },
-  client: { house: CORE, packages: ['@temporalio/client', 'uuidv7'], node: true },
+  // As a library it finds its server by itself: through config, which alone reads the environment.
+  client: { house: ['config', ...CORE], packages: ['@temporalio/client', 'uuidv7'], node: true },
   drizzle: { house: CORE, packages: ['drizzle-orm', 'postgres', 'uuidv7'], node: true },
   activities: {
     house: ['agents', 'workspace', 'drizzle', ...CORE],
