@@ -71,7 +71,9 @@ async function withPinnedConfig<T>(home: string, copy: Copy, work: () => Promise
     await rm(join(gitDir, name), { recursive: true, force: true });
   }
   const path = join(gitDir, 'config');
-  const agents = await readFile(path).catch(() => null);
+  // a link or a pipe in its place is not read: only a file can be put back as it was
+  const isFile = (await lstat(path).catch(() => null))?.isFile() ?? false;
+  const agents = isFile ? await readFile(path) : null;
   await replace(path, copyConfig(copy));
   await replace(join(gitDir, 'objects', 'info', 'alternates'), copyAlternates(home, copy));
   try {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
@@ -119,6 +120,15 @@ test('hooks, filters and programs set in a copy do not run, and stay the agentâ€
   expect(told.lines()).toEqual([]);
   expect(git(mirror, 'show', `${commit}:a.txt`)).toBe('as it is');
   expect(read(copy.path, '.git/config')).toBe(hostile);
+});
+
+test('a pipe in place of the copyâ€™s configuration does not hold the snapshot up', async () => {
+  const { workspaces, work } = await bench();
+  const { copy } = await work({});
+  rmSync(join(copy.path, '.git', 'config'));
+  execFileSync('mkfifo', [join(copy.path, '.git', 'config')]);
+  write(copy.path, { 'a.txt': 'a' });
+  await workspaces.snapshot(copy, 'Work');
 });
 
 test('a lock that a killed git left in the copy does not stop the snapshot', async () => {
