@@ -126,7 +126,7 @@ test('a pipe in place of the copy’s configuration does not hold the snapshot u
   const { workspaces, work } = await bench();
   const { copy } = await work({});
   rmSync(join(copy.path, '.git', 'config'));
-  execFileSync('mkfifo', [join(copy.path, '.git', 'config')]);
+  execFileSync('sh', ['-c', 'mkfifo .git/config'], { cwd: copy.path });
   write(copy.path, { 'a.txt': 'a' });
   await workspaces.snapshot(copy, 'Work');
 });
