@@ -1,0 +1,172 @@
+/** Named reads of the house: agents, policies, repositories, and the figures that status shows. */
+import type { AgentType, BackendKind } from '../src/domain/agent.js';
+import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
+import type { Priority, TaskStatus } from '../src/domain/task.js';
+import type { Database } from './db.js';
+import type { ToStart } from './steps.js';
+
+export interface AgentRow {
+  readonly id: string;
+  readonly name: string;
+  readonly type: AgentType;
+  readonly backend: BackendKind;
+  readonly model: string | null;
+  readonly instructions: string;
+  readonly reviews: boolean;
+  readonly enabled: boolean;
+  readonly connectedAt: string | null;
+  readonly pausedReason: string | null;
+  readonly canWork: boolean;
+  readonly running: number;
+  readonly queued: number;
+  readonly chargedToday: number;
+  readonly dailyLimit: number;
+}
+
+export async function readAgents({ sql }: Database): Promise<AgentRow[]> {
+  const rows = await sql<{ row: AgentRow }[]>`
+    select jsonb_build_object('id', a.id, 'name', a.name, 'type', a.type, 'backend', a.backend,
+      'model', a.model, 'instructions', a.instructions, 'reviews', a.reviews, 'enabled', a.enabled,
+      'connectedAt', a.connected_at, 'pausedReason', a.paused_reason, 'canWork', can_work(a),
+      'running', slots_of(a.id),
+      'queued', (select count(*) from runs where agent_id = a.id and state = 'QUEUED'),
+      'chargedToday', charged_to(a.id, day_of(clock_timestamp())),
+      'dailyLimit', daily_limit(policy_now('execution-limits'), a)) as row
+    from agents a order by a.type, a.id`;
+  return rows.map(({ row }) => row);
+}
+
+export interface PolicyRow<N extends PolicyName = PolicyName> {
+  readonly name: N;
+  readonly version: number;
+  readonly enabled: boolean;
+  readonly value: PolicyValues[N];
+  readonly by: string;
+  readonly door: string;
+  readonly why: string;
+  readonly createdAt: string;
+}
+
+/** The version of each policy that is in force. */
+export async function readPolicies({ sql }: Database): Promise<PolicyRow[]> {
+  const rows = await sql<{ row: PolicyRow }[]>`
+    select distinct on (name) to_jsonb(p) - 'created_at'
+      || jsonb_build_object('createdAt', p.created_at) as row
+    from policies p order by name, version desc`;
+  return rows.map(({ row }) => row);
+}
+
+/** Every version of one policy, newest first. */
+export async function readPolicyHistory({ sql }: Database, name: string): Promise<PolicyRow[]> {
+  const rows = await sql<{ row: PolicyRow }[]>`
+    select to_jsonb(p) - 'created_at' || jsonb_build_object('createdAt', p.created_at) as row
+    from policies p where name = ${name} order by version desc`;
+  return rows.map(({ row }) => row);
+}
+
+export interface RepositoryRow {
+  readonly name: string;
+  readonly location: string;
+  readonly target: string;
+  readonly landing: 'branch' | 'merge';
+  readonly provenance: 'person' | 'demo' | 'test';
+  readonly addedBy: string;
+}
+
+export async function readRepositories({ sql }: Database): Promise<RepositoryRow[]> {
+  return sql<RepositoryRow[]>`select name, location, target, landing, provenance,
+    added_by as "addedBy" from repositories order by name`;
+}
+
+/** What is asked about the doors that may be locked. */
+export interface HouseFacts {
+  readonly postgresVersion: string;
+  readonly squadPaused: boolean;
+  readonly squadPausedBy: string | null;
+  readonly rehearsing: boolean;
+  /** Of agents that policy may admit, the last twenty: what it would say of them now is asked. */
+  readonly lastTasks: readonly {
+    readonly priority: Priority;
+    readonly agentId: string;
+    readonly agentType: AgentType;
+    readonly inbox: boolean;
+  }[];
+  /** Filed for longer than starting takes, and no workflow has taken them. */
+  readonly unstarted: number;
+  readonly open: number;
+  readonly bound: { readonly cluster: string | null; readonly namespace: string | null };
+}
+
+export async function readHouse({ sql }: Database): Promise<HouseFacts> {
+  const [found] = await sql<{ row: HouseFacts }[]>`
+    select jsonb_build_object('postgresVersion', current_setting('server_version'),
+      'squadPaused', i.squad_paused, 'squadPausedBy', i.squad_paused_by,
+      'rehearsing', rehearsing(),
+      'lastTasks', (select coalesce(jsonb_agg(jsonb_build_object('priority', l.priority,
+          'agentId', l.assignee, 'agentType', l.type, 'inbox', l.status = 'INBOX')), '[]')
+        from (select t.priority, t.assignee, a.type, t.status from tasks t
+              join agents a on a.id = t.assignee where a.type <> 'LEAD'
+              order by t.number desc limit 20) l),
+      'unstarted', (select count(*) from tasks where first_execution_run_id is null
+        and ended_at is null and created_at < clock_timestamp() - interval '10 seconds'),
+      'open', (select count(*) from tasks where ended_at is null),
+      'bound', jsonb_build_object('cluster', i.temporal_cluster,
+        'namespace', i.temporal_namespace)) as row
+    from installation i`;
+  if (found === undefined) throw new Error('the installation has no row');
+  return found.row;
+}
+
+/** Open tasks, by the ids of their workflows: what `mission repair` looks through. */
+export async function readOpenTasks({ sql }: Database) {
+  return sql<(ToStart & { readonly number: number })[]>`
+    select id, number, workflow_id as "workflowId", title, priority from tasks
+    where ended_at is null order by number`;
+}
+
+/** How many runs are admitted or running. */
+export async function countActiveRuns({ sql }: Database): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::integer as count from runs where state in ('ADMITTED', 'RUNNING')`;
+  return row?.count ?? 0;
+}
+
+/** The honest figures of an installation, from its records alone. */
+export interface Summary {
+  readonly tasks: Readonly<Partial<Record<TaskStatus, number>>>;
+  readonly rehearsedTasks: number;
+  /** Records that are no work: there is no way to make one, and this counts them. */
+  readonly housekeepingRecords: number;
+  /** By kind and outcome: `EXECUTION SUCCEEDED`, `REVIEW APPROVED`. */
+  readonly runs: Readonly<Record<string, number>>;
+  readonly cycles: number;
+  readonly attempts: number;
+  readonly workTokens: number;
+  readonly waitedMs: { readonly approval: number; readonly line: number };
+}
+
+export async function readSummary({ sql }: Database): Promise<Summary> {
+  const [found] = await sql<{ row: Summary }[]>`
+    select jsonb_build_object(
+      'tasks', (select coalesce(jsonb_object_agg(status, n), '{}')
+        from (select status, count(*) as n from tasks group by status) s),
+      'rehearsedTasks', (select count(*) from tasks where rehearsed),
+      'housekeepingRecords', (select count(*) from tasks where owner like 'system:%'),
+      'runs', (select coalesce(jsonb_object_agg(name, n), '{}') from (
+        select concat_ws(' ', kind, coalesce(verdict_kind::text, state::text)) as name, count(*) as n
+        from runs group by 1) r),
+      'cycles', (select coalesce(sum(cycles), 0) from tasks),
+      'attempts', (select coalesce(sum(attempt), 0) from runs),
+      'workTokens', (select coalesce(sum(work_tokens), 0) from runs),
+      'waitedMs', jsonb_build_object(
+        'approval', (select coalesce(round(sum(extract(epoch from
+            coalesce(d.at, t.ended_at, clock_timestamp()) - t.created_at) * 1000)), 0)
+          from tasks t left join decisions d on d.task_id = t.id
+            and d.question = 'admission:' || t.assignee
+          where d.by is null and t.first_execution_run_id is not null or d.by like 'person:%'),
+        'line', (select coalesce(sum(waited_ms + case when state = 'QUEUED' and hold is null
+            then extract(epoch from clock_timestamp() - queued_at) * 1000 else 0 end), 0)::bigint
+          from runs))) as row`;
+  if (found === undefined) throw new Error('the summary is no row');
+  return found.row;
+}

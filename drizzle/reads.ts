@@ -1,0 +1,275 @@
+/** Named reads of tasks: what every door shows. Each is one statement. */
+import type { AdmissionRule } from '../src/domain/admission.js';
+import type { RunKind, RunState } from '../src/domain/run.js';
+import type { BlockReason, Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
+import type { VerdictKind } from '../src/domain/verdict.js';
+import type { Database } from './db.js';
+
+/** What `run_wait` says of a run that stands in line. */
+export interface RunWait {
+  readonly reason: WaitReason;
+  readonly rule: string | null;
+  readonly value: string | null;
+  readonly since: string;
+  readonly place: { readonly position: number; readonly of: number } | null;
+  readonly detail: string | null;
+  readonly policyVersion: number;
+  readonly agent: string | null;
+}
+
+/** A task as lists show it. Times are ISO text. */
+export interface TaskRow {
+  readonly id: string;
+  readonly number: number;
+  readonly workflowId: string;
+  readonly title: string;
+  readonly status: TaskStatus;
+  readonly blocked: BlockReason | null;
+  readonly blockedDetail: string | null;
+  readonly paused: boolean;
+  readonly priority: Priority;
+  readonly assignee: string;
+  readonly reviewers: readonly string[];
+  readonly repository: string | null;
+  readonly owner: string;
+  readonly door: string;
+  readonly cycles: number;
+  readonly rehearsed: boolean;
+  /** False while it is filed and no workflow has taken it. */
+  readonly started: boolean;
+  readonly admission: { readonly kind: string; readonly by?: string; readonly reason: string };
+  readonly admissionRule: AdmissionRule | null;
+  readonly queued: readonly RunWait[];
+  /** Runs that hold a slot. */
+  readonly active: number;
+  readonly workTokens: number;
+  readonly createdAt: string;
+  readonly statusSince: string;
+  readonly endedAt: string | null;
+}
+
+export interface RunRow {
+  readonly id: string;
+  readonly kind: RunKind;
+  readonly number: number;
+  readonly cycle: number;
+  readonly agent: string | null;
+  readonly agentName: string;
+  readonly byPerson: string | null;
+  readonly state: RunState;
+  readonly summary: string | null;
+  readonly verdict: VerdictKind | null;
+  readonly superseded: boolean;
+  readonly rehearsed: boolean;
+  readonly question: string | null;
+  readonly cause: string | null;
+  readonly attempt: number;
+  readonly workTokens: number;
+  readonly cacheReadTokens: number;
+  readonly queuedAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly bytesProduced: number | null;
+  readonly bytesHandedOver: number | null;
+  readonly outputCommit: string | null;
+  readonly spawned: {
+    readonly filed: readonly { readonly number: number; readonly title: string }[];
+    readonly refused: readonly { readonly title: string; readonly why: string }[];
+  } | null;
+}
+
+/** Everything about one task but its large texts. */
+export interface TaskRecord extends TaskRow {
+  readonly description: string;
+  readonly acceptance: readonly string[];
+  readonly parent: number | null;
+  readonly children: readonly {
+    readonly number: number;
+    readonly title: string;
+    readonly status: TaskStatus;
+  }[];
+  readonly runs: readonly RunRow[];
+  readonly guidance: readonly { readonly by: string; readonly text: string }[];
+  readonly decisions: readonly {
+    readonly question: string;
+    readonly decision: string;
+    readonly by: string;
+    readonly door: string;
+    readonly reason: string;
+    readonly at: string;
+  }[];
+  readonly landing: {
+    readonly ref: string | null;
+    readonly commit: string | null;
+    readonly withheld: string | null;
+    readonly summary: string;
+  } | null;
+  readonly endedBy: string | null;
+  readonly endedReason: string | null;
+}
+
+export interface TaskFilter {
+  readonly statuses?: readonly TaskStatus[] | undefined;
+  readonly assignee?: string | undefined;
+  readonly owner?: string | undefined;
+  /** Only what has not ended and does not go on by itself right now. */
+  readonly waiting?: boolean | undefined;
+  /** Only what waits for a person's decision. */
+  readonly forPerson?: boolean | undefined;
+  /** Tasks with a lower number than this. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+const rowOf = ({ sql }: Database) => sql`jsonb_build_object(
+  'id', t.id, 'number', t.number, 'workflowId', t.workflow_id, 'title', t.title,
+  'status', t.status, 'blocked', t.blocked, 'blockedDetail', t.blocked_detail, 'paused', t.paused,
+  'priority', t.priority, 'assignee', t.assignee, 'reviewers', to_jsonb(t.reviewers),
+  'repository', (select name from repositories where id = t.repository_id),
+  'owner', t.owner, 'door', t.door, 'cycles', t.cycles, 'rehearsed', t.rehearsed,
+  'started', t.first_execution_run_id is not null, 'admission', admission_json(t),
+  'admissionRule', t.admission ->> 'rule',
+  'queued', (select coalesce(jsonb_agg(run_wait(r) order by r.kind, r.number), '[]') from runs r
+             where r.task_id = t.id and r.state = 'QUEUED' and r.hold is null),
+  'active', (select count(*) from runs r
+             where r.task_id = t.id and r.state in ('ADMITTED', 'RUNNING')),
+  'workTokens', (select coalesce(sum(r.work_tokens), 0) from runs r where r.task_id = t.id),
+  'createdAt', t.created_at, 'statusSince', t.status_since, 'endedAt', t.ended_at)`;
+
+/** Newest first. */
+export async function listTasks(database: Database, filter: TaskFilter): Promise<TaskRow[]> {
+  const { sql } = database;
+  const { statuses, assignee, owner, waiting, forPerson, before, limit } = filter;
+  const rows = await sql<{ row: TaskRow }[]>`
+    select ${rowOf(database)} as row from tasks t where true
+      ${statuses?.length ? sql`and t.status::text in ${sql([...statuses])}` : sql``}
+      ${assignee === undefined ? sql`` : sql`and t.assignee = ${assignee}`}
+      ${owner === undefined ? sql`` : sql`and t.owner = ${owner}`}
+      ${before === undefined ? sql`` : sql`and t.number < ${before}`}
+      ${
+        waiting
+          ? sql`and t.ended_at is null and (t.status in ('INBOX', 'BLOCKED') or t.paused
+        or exists (select 1 from runs r where r.task_id = t.id and r.state = 'QUEUED'))`
+          : sql``
+      }
+      ${
+        forPerson
+          ? sql`and (t.status = 'BLOCKED' or t.status = 'INBOX'
+        and t.first_execution_run_id is not null)`
+          : sql``
+      }
+    order by t.number desc limit ${limit}`;
+  return rows.map(({ row }) => row);
+}
+
+/** The task of this number or uuid; null when there is none. */
+export async function findTask(
+  database: Database,
+  by: { readonly number: number } | { readonly id: string },
+): Promise<TaskRow | null> {
+  const { sql } = database;
+  const which = 'number' in by ? sql`t.number = ${by.number}` : sql`t.id = ${by.id}::uuid`;
+  const [found] = await sql<{ row: TaskRow }[]>`
+    select ${rowOf(database)} as row from tasks t where ${which}`;
+  return found?.row ?? null;
+}
+
+const runRows = ({ sql }: Database) => sql`(
+  select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'kind', r.kind, 'number', r.number,
+    'cycle', r.cycle, 'agent', r.agent_id,
+    'agentName', coalesce((select name from agents where id = r.agent_id), r.by_person,
+                          '(nobody yet)'),
+    'byPerson', r.by_person, 'state', r.state, 'summary', coalesce(r.summary, r.error),
+    'verdict', r.verdict_kind, 'superseded', r.superseded, 'rehearsed', r.rehearsed,
+    'question', r.question, 'cause', r.cause, 'attempt', r.attempt, 'workTokens', r.work_tokens,
+    'cacheReadTokens', r.cache_read_tokens, 'queuedAt', r.queued_at, 'startedAt', r.started_at,
+    'endedAt', r.ended_at, 'bytesProduced', r.bytes_produced,
+    'bytesHandedOver', r.bytes_handed_over, 'outputCommit', r.output_commit,
+    'spawned', r.spawned) order by r.cycle, r.kind, r.number), '[]')
+  from runs r where r.task_id = t.id)`;
+
+/** One task whole. */
+export async function readTask(database: Database, id: string): Promise<TaskRecord> {
+  const { sql } = database;
+  const [found] = await sql<{ row: TaskRecord }[]>`
+    select ${rowOf(database)} || jsonb_build_object(
+      'description', t.description, 'acceptance', t.acceptance,
+      'parent', (select number from tasks where id = t.parent_id),
+      'children', (select coalesce(jsonb_agg(jsonb_build_object('number', c.number,
+        'title', c.title, 'status', c.status) order by c.number), '[]')
+        from tasks c where c.parent_id = t.id),
+      'runs', ${runRows(database)},
+      'guidance', (select coalesce(jsonb_agg(jsonb_build_object('by', g.by, 'text', g.text)
+        order by g.id), '[]') from guidance g where g.task_id = t.id),
+      'decisions', (select coalesce(jsonb_agg(jsonb_build_object('question', d.question,
+        'decision', d.decision, 'by', d.by, 'door', d.door, 'reason', d.reason, 'at', d.at)
+        order by d.at), '[]') from decisions d where d.task_id = t.id),
+      'landing', (select jsonb_build_object('ref', t.landed_ref, 'commit', t.landed_commit,
+        'withheld', t.landing_withheld, 'summary', l.detail ->> 'summary')
+        from landings l where l.task_id = t.id order by l.number desc limit 1),
+      'endedBy', t.ended_by, 'endedReason', t.ended_reason) as row
+    from tasks t where t.id = ${id}::uuid`;
+  if (found === undefined) throw new Error(`task ${id} has no row`);
+  return found.row;
+}
+
+/** Changes whenever something of the task does that a person would see. */
+export async function readMark(database: Database, id: string): Promise<string> {
+  const [row] = await database.sql<{ mark: string }[]>`
+    select concat_ws(' ', t.updated_at, t.paused, t.priority, t.assignee,
+      (select string_agg(concat(r.kind, r.number, r.state, r.attempt), ',' order by r.id)
+       from runs r where r.task_id = t.id)) as mark
+    from tasks t where t.id = ${id}::uuid`;
+  return row?.mark ?? '';
+}
+
+/** One thing that a run told. */
+export interface LogEvent {
+  readonly id: number;
+  readonly run: string;
+  readonly kind: RunKind;
+  readonly number: number;
+  readonly agent: string;
+  readonly attempt: number;
+  readonly at: string;
+  readonly event: { readonly kind: string; readonly [field: string]: unknown };
+}
+
+/** What the task's runs have told after the event of this id, oldest first. */
+export async function readEvents(
+  database: Database,
+  taskId: string,
+  after: number,
+): Promise<LogEvent[]> {
+  const rows = await database.sql<{ row: LogEvent }[]>`
+    select jsonb_build_object('id', e.id, 'run', r.id, 'kind', r.kind, 'number', r.number,
+      'agent', coalesce(a.name, r.by_person), 'attempt', e.attempt, 'at', e.at,
+      'event', e.event) as row
+    from run_events e join runs r on r.id = e.run_id left join agents a on a.id = r.agent_id
+    where r.task_id = ${taskId}::uuid and e.id > ${after} order by e.id limit 1000`;
+  return rows.map(({ row }) => row);
+}
+
+/** The texts of the last successful execution, whole. */
+export interface WorkTexts {
+  readonly number: number;
+  readonly report: string;
+  readonly diff: string;
+  readonly commands: string;
+}
+
+export async function readWork(database: Database, taskId: string): Promise<WorkTexts | null> {
+  const [row] = await database.sql<WorkTexts[]>`
+    select number, coalesce(stored_text(report_sha), '') as report,
+      coalesce(stored_text(diff_sha), '') as diff,
+      coalesce(stored_text(commands_sha), '') as commands
+    from runs where task_id = ${taskId}::uuid and kind = 'EXECUTION' and state = 'SUCCEEDED'
+      and not superseded order by number desc limit 1`;
+  return row ?? null;
+}
+
+export async function readDeliverable(database: Database, taskId: string) {
+  return database.sql<{ path: string; mode: string; body: Buffer }[]>`
+    select d.path, d.mode, c.body from deliverables d join contents c on c.sha256 = d.sha256
+    where d.task_id = ${taskId}::uuid order by d.path`;
+}

@@ -1,0 +1,66 @@
+/** The verbs of Mission Control over records and Temporal: what one door can do, all can. */
+import type { TaskFilter } from '../../drizzle/reads.js';
+import type { Verb } from '../domain/task.js';
+import type { ServiceDeps } from './deps.js';
+import { file } from './file-task.js';
+import { follow, logs } from './follow.js';
+import { output } from './output.js';
+import { editPolicy, policyHistory, showPolicies, switchPolicy } from './policies.js';
+import { repair } from './repair.js';
+import { add, listRepositories, type NewRepository } from './repositories.js';
+import { listAgents, pauseSquad, showAgent, switchAgent } from './squad.js';
+import { status } from './status.js';
+import { inbox, list, show, why } from './tasks.js';
+import { applyVerb, type VerbFields } from './verbs.js';
+
+export type { AgentRow, PolicyRow, RepositoryRow, Summary } from '../../drizzle/read-house.js';
+export type { LogEvent, RunRow } from '../../drizzle/reads.js';
+export type { Probed, ServiceDeps } from './deps.js';
+export type { LockedDoor } from './doors.js';
+export { ServiceError, type ServiceErrorKind } from './errors.js';
+export type { Filed } from './file-task.js';
+export type { Output } from './output.js';
+export type { PolicySet } from './policies.js';
+export type { Repaired } from './repair.js';
+export type { HouseStatus } from './status.js';
+export type { Listed, TaskDetails, TaskPage } from './tasks.js';
+export type { VerbDone, VerbFields } from './verbs.js';
+export type { Standstill } from './waits.js';
+
+export type Service = ReturnType<typeof createService>;
+
+/** Binds the verbs to one installation, one principal and one door. */
+export const createService = (deps: ServiceDeps) => ({
+  tasks: {
+    file: (request: object) => file(deps, request),
+    list: (filter: TaskFilter) => list(deps, filter),
+    show: (task: string) => show(deps, task),
+    why: (task: string) => why(deps, task),
+    inbox: (options: { readonly mine: boolean }) => inbox(deps, options),
+    output: (task: string) => output(deps, task),
+    apply: (task: string, verb: Verb, fields?: VerbFields) => applyVerb(deps, task, verb, fields),
+    /** The task whenever it has changed, until its end. */
+    follow: (task: string, signal?: AbortSignal) => follow(deps, task, signal ? { signal } : {}),
+    logs: (task: string, options: { readonly follow: boolean; readonly signal?: AbortSignal }) =>
+      logs(deps, task, options),
+  },
+  policies: {
+    show: (name?: string) => showPolicies(deps, name),
+    history: (name: string) => policyHistory(deps, name),
+    edit: (name: string, edits: readonly string[], why: string) =>
+      editPolicy(deps, name, edits, why),
+    enable: (name: string, enabled: boolean, why: string) => switchPolicy(deps, name, enabled, why),
+  },
+  agents: {
+    list: () => listAgents(deps),
+    show: (id: string) => showAgent(deps, id),
+    enable: (id: string, enabled: boolean, why: string) => switchAgent(deps, id, enabled, why),
+  },
+  repositories: {
+    list: () => listRepositories(deps),
+    add: (given: NewRepository) => add(deps, given),
+  },
+  pause: (paused: boolean, why: string) => pauseSquad(deps, paused, why),
+  status: () => status(deps),
+  repair: () => repair(deps),
+});

@@ -1,0 +1,90 @@
+import { outdatedInbox, setPolicy } from '../../drizzle/configure.js';
+import { type PolicyRow, readPolicies, readPolicyHistory } from '../../drizzle/read-house.js';
+import { POLICY_NAMES, type PolicyName } from '../domain/policy.js';
+import { nearest } from '../domain/text.js';
+import { InvalidPolicyValue, parsePolicyEdit } from '../schema/policy.js';
+import type { ServiceDeps } from './deps.js';
+import { ServiceError } from './errors.js';
+import { wake } from './wake.js';
+
+export interface PolicySet {
+  readonly name: string;
+  readonly version: number;
+  readonly enabled: boolean;
+  readonly before: PolicyRow['value'];
+  readonly value: PolicyRow['value'];
+  /** Runs that may start because of it. */
+  readonly released: number;
+}
+
+/** The policies in force, or one of them. */
+export async function showPolicies(deps: ServiceDeps, name?: string): Promise<PolicyRow[]> {
+  const all = await readPolicies(deps.database);
+  return name === undefined ? all : [inForce(all, name)];
+}
+
+export async function policyHistory(deps: ServiceDeps, name: string): Promise<PolicyRow[]> {
+  await showPolicies(deps, name);
+  return readPolicyHistory(deps.database, name);
+}
+
+/** Makes a version out of edits such as `maxPriority=HIGH`. In force at once, for who waits too. */
+export async function editPolicy(
+  deps: ServiceDeps,
+  name: string,
+  edits: readonly string[],
+  why: string,
+): Promise<PolicySet> {
+  const now = inForce(await readPolicies(deps.database), name);
+  return change(deps, now, { value: edited(now, edits) }, why);
+}
+
+export async function switchPolicy(
+  deps: ServiceDeps,
+  name: string,
+  enabled: boolean,
+  why: string,
+): Promise<PolicySet> {
+  const now = inForce(await readPolicies(deps.database), name);
+  return change(deps, now, { enabled }, why);
+}
+
+function edited(now: PolicyRow, edits: readonly string[]): PolicyRow['value'] {
+  try {
+    return parsePolicyEdit(now.name, now.value, edits);
+  } catch (error) {
+    if (error instanceof InvalidPolicyValue) throw new ServiceError('usage', error.message);
+    throw error;
+  }
+}
+
+async function change(
+  deps: ServiceDeps,
+  now: PolicyRow,
+  to: { readonly value?: PolicyRow['value']; readonly enabled?: boolean },
+  why: string,
+): Promise<PolicySet> {
+  const { database, principal: by, door } = deps;
+  const given = { name: now.name, baseVersion: now.version, by, door, why };
+  const answer = await setPolicy(database, { ...given, ...to });
+  if (answer.kind === 'changed') {
+    const sentence =
+      `${answer.by} has made version ${answer.version} of ${now.name} meanwhile; ` +
+      `look at it and set yours again: mission policy show ${now.name}`;
+    throw new ServiceError('failed', sentence);
+  }
+  const again = now.name === 'auto-approve' ? await outdatedInbox(database) : [];
+  await wake(deps, answer.wake, again);
+  const { value = now.value, enabled = now.enabled } = to;
+  const released = answer.wake.length;
+  return { name: now.name, version: answer.version, enabled, before: now.value, value, released };
+}
+
+function inForce(all: readonly PolicyRow[], name: string): PolicyRow {
+  const found = all.find((policy) => policy.name === name);
+  if (found !== undefined) return found;
+  const near = nearest(name, POLICY_NAMES satisfies readonly PolicyName[]);
+  const meant = near === null ? '' : `; did you mean ${near}?`;
+  const known = POLICY_NAMES.join(', ');
+  throw new ServiceError('not-found', `there is no policy "${name}"; there are ${known}${meant}`);
+}

@@ -1,0 +1,127 @@
+import { readAgents } from '../../drizzle/read-house.js';
+import {
+  listTasks,
+  type RunRow,
+  readMark,
+  readTask,
+  type TaskFilter,
+  type TaskRecord,
+  type TaskRow,
+} from '../../drizzle/reads.js';
+import { taskLabel } from '../domain/ids.js';
+import { isTerminal, legalVerbs, type Verb } from '../domain/task.js';
+import { timeline } from '../domain/timeline.js';
+import type { ServiceDeps } from './deps.js';
+import { taskNamed } from './find-task.js';
+import { workerLives } from './pollers.js';
+import { type Standstill, standstillOf } from './waits.js';
+
+/** A task with its label and why it stands still, when it does. */
+export type Listed<T extends TaskRow = TaskRow> = T & {
+  readonly task: string;
+  readonly standstill: Standstill | null;
+};
+
+export interface TaskPage {
+  readonly tasks: readonly Listed[];
+  /** The number to go on before; null at the end. */
+  readonly next: number | null;
+}
+
+/** Newest first; a page at a time. */
+export async function list(deps: ServiceDeps, filter: TaskFilter): Promise<TaskPage> {
+  const rows = await listTasks(deps.database, { ...filter, limit: filter.limit + 1 });
+  const tasks = rows.slice(0, filter.limit);
+  const around = { workerLives: null, idleReviewer: null };
+  return {
+    tasks: tasks.map((row) => listed(row, standstillOf(row, around))),
+    next: rows.length > filter.limit ? (tasks.at(-1)?.number ?? null) : null,
+  };
+}
+
+export interface TaskDetails extends Listed<TaskRecord> {
+  readonly timeline: readonly string[];
+  /** The verbs that are legal now. */
+  readonly legal: readonly Verb[];
+}
+
+/** The whole record of a task with its timeline. */
+export async function show(deps: ServiceDeps, name: string): Promise<TaskDetails> {
+  const { id } = await taskNamed(deps.database, name);
+  const record = await readTask(deps.database, id);
+  const standstill = await explain(deps, record);
+  return {
+    ...listed(record, standstill),
+    timeline: timelineOf(record, standstill),
+    legal: legalVerbs(record.status, record.blocked),
+  };
+}
+
+/** What the task waits for at this moment, or null when it goes on by itself. */
+export async function why(deps: ServiceDeps, name: string): Promise<Listed> {
+  const row = await taskNamed(deps.database, name);
+  return listed(row, await explain(deps, row));
+}
+
+/** All that waits for a person's decision, oldest first. */
+export async function inbox(
+  deps: ServiceDeps,
+  options: { readonly mine: boolean },
+): Promise<readonly Listed[]> {
+  const owner = options.mine ? deps.principal : undefined;
+  const rows = await listTasks(deps.database, { forPerson: true, owner, limit: 1000 });
+  const around = { workerLives: null, idleReviewer: null };
+  return rows.toReversed().map((row) => listed(row, standstillOf(row, around)));
+}
+
+/** Changes whenever a person would see something else. */
+export const markOf = (deps: ServiceDeps, id: string): Promise<string> =>
+  readMark(deps.database, id);
+
+const listed = <T extends TaskRow>(row: T, standstill: Standstill | null): Listed<T> => ({
+  ...row,
+  task: taskLabel(row.number),
+  standstill,
+});
+
+async function explain(deps: ServiceDeps, row: TaskRow): Promise<Standstill | null> {
+  if (isTerminal(row.status) || row.blocked !== null) {
+    return standstillOf(row, { workerLives: null, idleReviewer: null });
+  }
+  const waitsForReviewer = row.queued[0]?.reason === 'no-reviewer';
+  // Asked only where nothing else explains it: it costs the start of Temporal's client.
+  const isSilent = row.started && row.status !== 'INBOX' && row.queued.length === 0;
+  const [lives, idleReviewer] = await Promise.all([
+    isSilent ? workerLives(deps) : null,
+    waitsForReviewer ? findIdleReviewer(deps, row) : null,
+  ]);
+  return standstillOf(row, { workerLives: lives, idleReviewer });
+}
+
+async function findIdleReviewer(deps: ServiceDeps, row: TaskRow): Promise<string | null> {
+  const agents = await readAgents(deps.database);
+  const idle = agents.filter(({ id, reviews, canWork }) => {
+    const isAsked = row.reviewers.length === 0 || row.reviewers.includes(id);
+    return reviews && !canWork && id !== row.assignee && isAsked;
+  });
+  return idle[0]?.id ?? null;
+}
+
+const timelineOf = (record: TaskRecord, standstill: Standstill | null): string[] =>
+  timeline(
+    {
+      number: record.number,
+      title: record.title,
+      status: record.status,
+      blockedBy: record.blocked,
+      rehearsed: record.rehearsed,
+      waits: standstill?.sentence ?? null,
+    },
+    record.runs.map(timelineRun),
+  );
+
+const timelineRun = ({ byPerson, agentName: agent, ...run }: RunRow) => ({
+  ...run,
+  agent,
+  byPerson: byPerson !== null,
+});
