@@ -31,6 +31,8 @@ export interface WorkerProgram {
   name: string;
   program: string;
   args: readonly string[];
+  /** Beside what every worker gets. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export interface StackOptions extends ServiceOptions {
@@ -162,13 +164,14 @@ async function prepareDatabase(running: Running, options: StackOptions): Promise
 async function startWorker(
   running: Running,
   options: StackOptions,
-  { name, program, args }: WorkerProgram,
+  { name, program, args, env: own }: WorkerProgram,
   addresses: Addresses,
 ): Promise<void> {
   const { home, say } = options;
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
   const logFile = join(home, 'logs', `${name}.log`);
   const env = {
+    ...own,
     MISSION_HOME: home,
     DATABASE_URL: addresses.databaseUrl,
     TEMPORAL_ADDRESS: addresses.temporalAddress,

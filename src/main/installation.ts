@@ -17,6 +17,8 @@ export interface InstallationOptions {
   readonly onSeeded?: (rows: readonly SeededRow[]) => void;
   /** Told when the database belongs to another Temporal store: workers wait for `mission repair`. */
   readonly onStrangeStore?: () => void;
+  /** Scenario files for rehearsals; else those of the configuration. */
+  readonly scenarios?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -44,7 +46,9 @@ export function bringUp(options: InstallationOptions): Promise<Stack> {
         options.onSeeded?.(rows);
       },
     ],
-    workers: [WORKER],
+    workers: [
+      options.scenarios ? { ...WORKER, env: { MISSION_SCENARIOS: options.scenarios } } : WORKER,
+    ],
     ready: (addresses) => untilPolled(addresses, options),
     ...(signal ? { signal } : {}),
   });
