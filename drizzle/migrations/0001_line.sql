@@ -3,7 +3,27 @@
 
 insert into installation (id) values (1) on conflict do nothing;
 --> statement-breakpoint
--- Whoever changes who may run holds this lock first; order: line, task, run.
+-- A second open execution is a defect of whoever asks for it, and fails loudly.
+create unique index runs_one_execution on runs (task_id)
+  where kind = 'EXECUTION' and state in ('QUEUED', 'ADMITTED', 'RUNNING');
+--> statement-breakpoint
+-- What was decided, configured and said stays as it was written.
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'rows of % are never changed or removed', tg_table_name;
+end $$;
+--> statement-breakpoint
+create trigger append_only before update or delete or truncate on audit
+  for each statement execute function refuse_change();
+--> statement-breakpoint
+create trigger append_only before update or delete or truncate on decisions
+  for each statement execute function refuse_change();
+--> statement-breakpoint
+create trigger append_only before update or delete or truncate on policies
+  for each statement execute function refuse_change();
+--> statement-breakpoint
+-- Whoever changes who may run holds this lock first; order: line, task, run, attempt. Contents are
+-- stored before it, in the order of their digests.
 create function lock_line() returns void language plpgsql as $$
 begin
   perform 1 from installation where id = 1 for update;
@@ -89,6 +109,7 @@ begin
   if r.kind = 'EXECUTION' then
     if not may_execute(t, a) then return 'approval'; end if;
     if not has_reviewers(t, a.id) then return 'no-reviewer'; end if;
+  elsif executor_of(t.id, r.cycle) is not distinct from a.id then return 'no-reviewer';
   end if;
   if r.available_at > p_now then return 'back-off'; end if;
   return null;
@@ -102,16 +123,20 @@ create function charged_to(p_agent text, p_day date) returns bigint language sql
   select count(*) from runs where agent_id = p_agent and day = p_day and charged
 $$;
 --> statement-breakpoint
--- Work tokens of a day: spent, plus what open runs have reserved and not yet spent.
-create function tokens_of(p_day date) returns bigint language sql stable as $$
-  select coalesce(sum(case when state in ('ADMITTED', 'RUNNING')
-                           then greatest(estimate, work_tokens) else work_tokens end), 0)
-  from runs where day = p_day
+-- What an open run may still spend of what was reserved for it.
+create function reserved_by(r runs) returns bigint language sql immutable as $$
+  select greatest(r.estimate - r.work_tokens, 0)::bigint
 $$;
 --> statement-breakpoint
--- One figure of the limits; a disabled policy lets nothing run.
+-- Work tokens of a day: spent on it, plus what open runs of whatever day have reserved.
+create function tokens_of(p_day date) returns bigint language sql stable as $$
+  select coalesce((select sum(work_tokens) from runs where day = p_day), 0)::bigint
+       + coalesce((select sum(reserved_by(r)) from runs r where state in ('ADMITTED', 'RUNNING')), 0)::bigint
+$$;
+--> statement-breakpoint
+-- One figure of the limits; a disabled policy lets nothing run, nor does a figure that is missing.
 create function limit_of(p_limits policies, p_figure text) returns bigint language sql immutable as $$
-  select case when p_limits.enabled then (p_limits.value ->> p_figure)::bigint else 0 end
+  select coalesce(case when p_limits.enabled then (p_limits.value ->> p_figure)::bigint end, 0)
 $$;
 --> statement-breakpoint
 create function daily_limit(p_limits policies, a agents) returns bigint language sql immutable as $$
@@ -127,19 +152,31 @@ begin
     select choose_reviewer(t, executor_of(t.id, r.cycle), r.seat) into chosen
     from tasks t where t.id = r.task_id;
     if chosen is not null then
-      update runs set agent_id = chosen,
-        estimate = (select token_estimate from agents where id = chosen) where id = r.id;
+      update runs set agent_id = chosen, estimate = a.token_estimate, rehearsed = a.backend = 'scripted'
+      from agents a where a.id = chosen and runs.id = r.id;
     end if;
   end loop;
 end $$;
 --> statement-breakpoint
--- The best queued run of an agent that may go now.
+-- The best queued run of an agent that may go now. The order is the index's own, so that it reads
+-- one row and not the whole queue.
 create function first_in_line(p_agent text, p_now timestamptz, p_uncharged boolean) returns runs
 language sql stable as $$
   select * from runs r
   where r.agent_id = p_agent and r.state = 'QUEUED' and (p_uncharged or r.charged)
     and run_gate(r, p_now) is null
-  order by r.priority desc, r.place limit 1
+  order by r.priority desc nulls last, r.place limit 1
+$$;
+--> statement-breakpoint
+-- The first in line of the whole squad: the day's tokens apart, it would go now. All null: nobody.
+create function line_head(p_limits policies, p_now timestamptz, p_today date) returns runs
+language sql stable as $$
+  select f.*
+  from agents a
+  cross join lateral first_in_line(a.id, p_now, charged_to(a.id, p_today) < daily_limit(p_limits, a)) f
+  where f.id is not null and can_work(a)
+    and slots_of(a.id) < limit_of(p_limits, 'maxConcurrentPerAgent')
+  order by f.priority desc, f.place limit 1
 $$;
 --> statement-breakpoint
 -- Promotes the highest-priority, oldest runs that fit and returns whom to wake:
@@ -158,20 +195,15 @@ begin
   v_today := day_of(v_now);
   v_spent := tokens_of(v_today);
   loop
-    select f.* into v_head
-    from agents a
-    cross join lateral first_in_line(a.id, v_now,
-      charged_to(a.id, v_today) < daily_limit(v_limits, a)) f
-    where f.id is not null and slots_of(a.id) < limit_of(v_limits, 'maxConcurrentPerAgent')
-    order by f.priority desc, f.place limit 1;
-    exit when not found;
+    v_head := line_head(v_limits, v_now, v_today);
+    exit when v_head.id is null;
     -- The first in line that does not fit is not overtaken by smaller ones.
     exit when v_spent + v_head.estimate > limit_of(v_limits, 'maxDailyTokens');
     update runs set
       state = 'ADMITTED', admitted_at = clock_timestamp(), day = coalesce(day, v_today), charged = true,
-      waited_ms = waited_ms + extract(epoch from clock_timestamp() - queued_at) * 1000
+      waited_ms = least(waited_ms + extract(epoch from clock_timestamp() - queued_at) * 1000, 2147483647)
     where id = v_head.id;
-    v_spent := v_spent + v_head.estimate;
+    v_spent := v_spent + reserved_by(v_head);
     v_woken := v_woken || jsonb_build_object('run', v_head.id,
       'workflowId', (select workflow_id from tasks where id = v_head.task_id));
   end loop;
@@ -182,7 +214,7 @@ end $$;
 create function run_wait(r runs) returns jsonb language plpgsql stable as $$
 declare
   v_limits policies; a agents; v_now timestamptz := clock_timestamp(); v_today date;
-  v_reason text; v_rule text; v_value text; v_detail text; v_place jsonb;
+  v_reason text; v_rule text; v_value text; v_detail text; v_place jsonb; v_head runs;
 begin
   if r.state <> 'QUEUED' then return null; end if;
   v_reason := run_gate(r, v_now);
@@ -200,21 +232,25 @@ begin
       v_rule := 'execution-limits.' || case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end;
       v_value := daily_limit(v_limits, a);
       v_detail := format('%s has started %s today (%s)', a.id, charged_to(a.id, v_today), v_today);
-    elsif tokens_of(v_today) + r.estimate > limit_of(v_limits, 'maxDailyTokens') then
-      v_reason := 'daily-tokens'; v_rule := 'execution-limits.maxDailyTokens';
-      v_value := limit_of(v_limits, 'maxDailyTokens');
-      v_detail := format('%s of today (%s) are spent or reserved and this run needs %s',
-        tokens_of(v_today), v_today, r.estimate);
     else
-      v_reason := 'slot'; v_detail := 'promotion is due';
+      -- Only the first in line is measured; whoever stands behind it waits for the same.
+      v_head := line_head(v_limits, v_now, v_today);
+      if tokens_of(v_today) + v_head.estimate > limit_of(v_limits, 'maxDailyTokens') then
+        v_reason := 'daily-tokens'; v_rule := 'execution-limits.maxDailyTokens';
+        v_value := limit_of(v_limits, 'maxDailyTokens');
+        v_detail := format('%s of today (%s) are spent or reserved and %s needs %s', tokens_of(v_today),
+          v_today, case when v_head.id = r.id then 'this run' else 'the first in line' end, v_head.estimate);
+      else
+        v_reason := 'slot'; v_detail := 'promotion is due';
+      end if;
     end if;
     if v_rule is not null and not v_limits.enabled then
       v_detail := 'the policy execution-limits is disabled, so nothing runs';
     end if;
-    v_value := coalesce(v_value, '') ;
     select jsonb_build_object('position', count(*) filter (where (q.priority, -q.place) >= (r.priority, -r.place)),
                               'of', count(*)) into v_place
-    from runs q where q.agent_id = r.agent_id and q.state = 'QUEUED' and q.hold is null;
+    from runs q where (q.agent_id = r.agent_id or v_reason = 'daily-tokens') and q.state = 'QUEUED'
+      and q.hold is null;
   elsif v_reason = 'agent-disabled' then
     v_rule := 'agent ' || a.id;
     v_detail := coalesce(a.paused_reason, 'disabled');
@@ -226,7 +262,7 @@ begin
   elsif v_reason = 'back-off' then
     v_detail := to_char(r.available_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
   end if;
-  return jsonb_build_object('reason', v_reason, 'rule', v_rule, 'value', nullif(v_value, ''),
+  return jsonb_build_object('reason', v_reason, 'rule', v_rule, 'value', v_value,
     'since', r.queued_at, 'place', v_place, 'detail', v_detail,
     'policyVersion', v_limits.version, 'agent', r.agent_id);
 end $$;

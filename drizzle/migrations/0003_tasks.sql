@@ -22,8 +22,13 @@ create function run_brief(r runs) returns jsonb language sql stable as $$
              order by e.number desc limit 1),
     'guidance', (select coalesce(jsonb_agg(jsonb_build_object('by', g.by, 'text', g.text) order by g.id), '[]')
                  from guidance g where g.task_id = t.id),
-    'landingFeedback', (select l.detail from landings l
-                        where l.task_id = t.id and l.outcome = 'conflict' order by l.number desc limit 1),
+    -- `answered`: an execution has dealt with it since; its target stays what diffs compare with.
+    'landingFeedback', (select l.detail || jsonb_build_object('answered', exists (
+                          select 1 from runs e where e.task_id = t.id and e.kind = 'EXECUTION'
+                            and e.state = 'SUCCEEDED' and not e.superseded
+                            and e.number > (l.detail ->> 'execution')::integer))
+                        from landings l where l.task_id = t.id and l.outcome in ('conflict', 'atCap')
+                        order by l.number desc limit 1),
     'cycles', (select coalesce(jsonb_agg(jsonb_build_object(
                  'cycle', e.cycle,
                  'execution', jsonb_build_object('number', e.number, 'agent', w.name,
@@ -47,7 +52,7 @@ create function read_for_begin(p_workflow_id text) returns jsonb language sql st
   select jsonb_build_object(
     'record', (select jsonb_build_object('id', t.id, 'number', t.number, 'status', t.status,
         'registered', t.first_execution_run_id is not null, 'title', t.title,
-        'priority', t.priority, 'assignee', t.assignee)
+        'priority', t.priority, 'assignee', t.assignee, 'reviewers', to_jsonb(t.reviewers))
       from tasks t where t.workflow_id = p_workflow_id),
     'roster', (select jsonb_agg(jsonb_build_object('id', id, 'type', type, 'reviews', reviews) order by id)
                from agents),
@@ -58,7 +63,8 @@ $$;
 create function insert_task(p jsonb) returns uuid language plpgsql as $$
 declare q jsonb := p -> 'request'; v_parent tasks; v_id uuid := (p ->> 'id')::uuid;
 begin
-  select * into v_parent from tasks where id = (p ->> 'parent')::uuid;
+  select * into v_parent from tasks
+  where id = (select task_id from runs where id = (p ->> 'originRun')::uuid);
   insert into tasks (id, workflow_id, title, description, acceptance, priority, assignee, reviewers,
     repository_id, owner, door, source, key, status, parent_id, root_id, depth, origin_run_id,
     origin_index)
@@ -85,12 +91,17 @@ begin
   select * into t from tasks where id = (p ->> 'id')::uuid;
   v_created := found;
   if not found then
-    select * into t from tasks
-    where source = p -> 'request' ->> 'source' and key = p -> 'request' ->> 'key';
+    select * into t from tasks where workflow_id = p ->> 'workflowId'
+      or source = p -> 'request' ->> 'source' and key = p -> 'request' ->> 'key';
   end if;
   return jsonb_build_object('id', t.id, 'number', t.number, 'workflowId', t.workflow_id,
     'created', v_created, 'status', t.status);
 end $$;
+--> statement-breakpoint
+create function was_rejected(p_task uuid) returns boolean language sql stable as $$
+  select exists (select 1 from decisions where task_id = p_task and question like 'admission:%'
+                 and decision = 'rejected')
+$$;
 --> statement-breakpoint
 create function admission_json(t tasks) returns jsonb language sql stable as $$
   select coalesce(
@@ -99,22 +110,40 @@ create function admission_json(t tasks) returns jsonb language sql stable as $$
     jsonb_build_object('kind', 'waits', 'reason', t.admission ->> 'reason'))
 $$;
 --> statement-breakpoint
--- Records what the policy came to; the first decision of a question stands.
+-- Whether the policy in force admits the task as it is now: asked under the lock, since the rule
+-- that decided and worded it read the task before. A LEAD is admitted by a person only.
+create function policy_admits(t tasks) returns boolean language sql stable as $$
+  select coalesce((
+    select p.enabled and a.type <> 'LEAD' and jsonb_typeof(p.value -> 'allowedAgentTypes') = 'array'
+      and p.value -> 'allowedAgentTypes' ? a.type::text
+      and array_position(enum_range(null::priority)::text[], t.priority::text)
+          <= array_position(enum_range(null::priority)::text[], p.value ->> 'maxPriority')
+    from agents a cross join policy_now('auto-approve') p where a.id = t.assignee), false)
+$$;
+--> statement-breakpoint
+-- Records what the policy came to; the first decision of a question stands, and a task that was
+-- rejected stays so. What was decided about an older task or policy is left to be decided again.
 create function apply_admission(p_task uuid, p_admission jsonb) returns void language plpgsql as $$
-declare t tasks;
+declare t tasks; v_admits boolean; v_agrees boolean;
 begin
-  update tasks set admission = p_admission,
-    admission_policy_version = (p_admission ->> 'policyVersion')::integer
-  where id = p_task and status = 'INBOX' returning * into t;
-  if not found or p_admission ->> 'kind' <> 'admitted' then return; end if;
+  select * into t from tasks where id = p_task for update;
+  if not found or t.status <> 'INBOX' or was_rejected(p_task) then return; end if;
+  v_admits := p_admission ->> 'kind' = 'admitted';
+  v_agrees := v_admits = policy_admits(t);
+  update tasks set admission = case when v_agrees or not v_admits then p_admission end,
+    admission_policy_version = case when v_agrees then (p_admission ->> 'policyVersion')::integer end
+  where id = p_task;
+  if not (v_admits and v_agrees) then return; end if;
   insert into decisions (task_id, question, decision, by, door, reason, policy_version)
   values (p_task, 'admission:' || t.assignee, 'admitted', 'policy:auto-approve', 'policy',
     p_admission ->> 'reason', (p_admission ->> 'policyVersion')::integer)
   on conflict do nothing;
-  if (select decision from decisions where task_id = p_task and question = 'admission:' || t.assignee)
-     = 'admitted' then
-    perform set_status(p_task, 'ASSIGNED', null, null, null);
+  if found then
+    insert into audit (principal, door, action, subject, detail)
+    values ('policy:auto-approve', 'policy', 'task.admit', p_task::text,
+      jsonb_build_object('agent', t.assignee, 'reason', p_admission ->> 'reason'));
   end if;
+  perform set_status(p_task, 'ASSIGNED', null, null, null);
 end $$;
 --> statement-breakpoint
 create function begun_json(t tasks, p_specs jsonb) returns jsonb language sql stable as $$
@@ -140,6 +169,10 @@ begin
         'workflowId', v_twin.workflow_id);
     end if;
     perform insert_task(p);
+    -- Filed by a door at this very moment, under the same key: its row is visible now.
+    if not exists (select 1 from tasks where workflow_id = p ->> 'workflowId') then
+      return begin_task(p);
+    end if;
   elsif is_terminal(t.status) then
     return jsonb_build_object('error', 'TaskEnded', 'number', t.number, 'status', t.status);
   end if;
@@ -150,7 +183,7 @@ begin
   select * into t from tasks where id = t.id;
   if t.status <> 'INBOX' and admission_json(t) ->> 'kind' = 'admitted' then
     perform open_run(t.id, p -> 'first');
-    v_woken := without_task(promote(), t.id);
+    v_woken := without_told(promote(), t.id, jsonb_build_array(p -> 'first'));
   end if;
   return jsonb_build_object('begun', begun_json(t, jsonb_build_array(p -> 'first')), 'wake', v_woken);
 end $$;
@@ -183,7 +216,9 @@ create function begin_landing(p_task uuid, p_number integer) returns jsonb langu
         'agent', coalesce(a.name, v.by_person), 'kind', v.verdict_kind, 'summary', v.summary)
         order by v.number), '[]')
       from runs v left join agents a on a.id = v.agent_id where v.task_id = t.id
-        and v.kind = 'REVIEW' and v.state = 'SUCCEEDED' and v.cycle = t.cycles),
+        and v.kind = 'REVIEW' and v.state = 'SUCCEEDED' and v.reviewed_run_id = (
+          select e.id from runs e where e.task_id = t.id and e.kind = 'EXECUTION'
+            and e.state = 'SUCCEEDED' and not e.superseded order by e.number desc limit 1)),
     'landingCycles', t.landing_cycles,
     'landingBound', case when p.enabled then (p.value ->> 'maxLandingCycles')::integer else 0 end
                     + t.granted_landings)
@@ -207,16 +242,18 @@ declare v_task uuid := (p ->> 'task')::uuid; v_number integer := (p ->> 'number'
 begin
   perform lock_line();
   select * into t from tasks where id = v_task for update;
-  if t.status = 'LANDING' then
+  if t.status = 'LANDING' and p ->> 'outcome' is not null
+     and not exists (select 1 from landings where task_id = v_task and number = v_number) then
     insert into landings (task_id, number, kind, detail, outcome)
     values (v_task, v_number, p ->> 'kind', p -> 'detail', p ->> 'outcome');
     update tasks set
       landing_cycles = landing_cycles + case when p ->> 'outcome' in ('conflict', 'atCap') then 1 else 0 end,
-      landed_from = p ->> 'landedFrom', landed_commit = p ->> 'landedCommit',
+      landed_from = case when p ->> 'outcome' = 'landed' then p ->> 'landedFrom' end,
+      landed_commit = p ->> 'landedCommit',
       landed_ref = p ->> 'landedRef', landing_withheld = p ->> 'withheld'
     where id = v_task;
     perform apply_then(v_task, p -> 'course', 'LANDING ' || v_number, p -> 'detail' ->> 'summary');
-    v_woken := without_task(promote(), v_task);
+    v_woken := without_told(promote(), v_task, p -> 'course' -> 'next');
   end if;
   return jsonb_build_object('end', landing_end(v_task, v_number, p -> 'course' -> 'next'),
     'wake', coalesce(v_woken, '[]'));
@@ -227,6 +264,7 @@ create function read_followups(p_task uuid) returns jsonb language sql stable as
   select jsonb_build_object('depth', t.depth, 'cycles', t.cycles, 'status', t.status, 'policy', to_jsonb(policy_now('spawn')),
     'assignee', t.assignee,
     'titles', (select jsonb_agg(title order by number) from tasks where root_id = t.root_id),
+    'roster', (select jsonb_agg(id order by id) from agents),
     'runs', (select coalesce(jsonb_agg(jsonb_build_object('id', r.id,
         'cycle', r.cycle, 'agent', r.agent_id, 'kind', r.verdict_kind,
         'followUps', r.verdict -> 'followUps') order by r.number), '[]')
@@ -236,7 +274,8 @@ create function read_followups(p_task uuid) returns jsonb language sql stable as
 $$;
 --> statement-breakpoint
 -- Files a verdict's follow-ups once. Decided elsewhere, on a tree of a certain size: when it has
--- grown meanwhile, nothing is filed and the caller decides again.
+-- grown meanwhile, nothing is filed and the caller decides again. They join the tree of the task
+-- whose verdict asked, so that its caps hold.
 create function file_followups(p jsonb) returns jsonb language plpgsql as $$
 declare r runs; v_root uuid; v_task jsonb;
 begin
@@ -248,9 +287,9 @@ begin
     return jsonb_build_object('kind', 'changed');
   end if;
   for v_task in select * from jsonb_array_elements(p -> 'tasks') loop
-    perform insert_task(v_task);
+    perform insert_task(v_task || jsonb_build_object('parent', r.task_id, 'originRun', r.id));
   end loop;
-  update runs set spawned = jsonb_build_object('refused', p -> 'refused', 'filed', (
+  update runs set spawned = jsonb_build_object('refused', p -> 'refused', 'notes', p -> 'notes', 'filed', (
       select coalesce(jsonb_agg(jsonb_build_object('number', number, 'title', title) order by number), '[]')
       from tasks where origin_run_id = r.id))
   where id = r.id;
@@ -265,16 +304,13 @@ declare t tasks;
 begin
   perform lock_line();
   select * into t from tasks where id = (p ->> 'task')::uuid for update;
-  if is_terminal(t.status) then return jsonb_build_object('wake', '[]'::jsonb, 'status', t.status); end if;
-  update attempts set ended_at = clock_timestamp(), "end" = 'cancelled'
-  where ended_at is null and run_id in (select id from runs where task_id = t.id);
-  update runs set state = 'CANCELLED', ended_at = clock_timestamp(), outcome = 'cancelled',
-    charged = false, hold = null
-  where task_id = t.id and state in ('QUEUED', 'ADMITTED', 'RUNNING');
+  if is_terminal(t.status) then
+    return jsonb_build_object('wake', '[]'::jsonb, 'standing', standing_json(t.id, null, null));
+  end if;
   perform set_status(t.id, (p ->> 'status')::task_status, null, null, null);
   update tasks set ended_by = p ->> 'by', ended_reason = p ->> 'reason' where id = t.id;
   insert into audit (principal, door, action, subject, detail)
   values (p ->> 'by', p ->> 'door', 'task.' || lower(p ->> 'status'), t.id::text,
           jsonb_build_object('reason', p ->> 'reason'));
-  return jsonb_build_object('wake', promote(), 'status', p ->> 'status');
+  return jsonb_build_object('wake', promote(), 'standing', standing_json(t.id, null, null));
 end $$;

@@ -8,6 +8,7 @@ language sql stable as $$
       jsonb_build_object('step', p_step, 'resolution', p_resolution) end,
     'admission', admission_json(t), 'assignee', t.assignee, 'assigneeName', a.name,
     'reviewers', to_jsonb(t.reviewers), 'priority', t.priority, 'paused', t.paused,
+    'runs', runs_json(t.id),
     'admitted', (select coalesce(jsonb_agg(id), '[]') from runs
                  where task_id = t.id and state = 'ADMITTED'),
     'cancelled', (select coalesce(jsonb_agg(id), '[]') from runs
@@ -26,15 +27,22 @@ begin
   return null;
 end $$;
 --> statement-breakpoint
--- A held run goes on: the answer is with it, and no cycle is charged.
+-- The held run that blocks the task goes on: the answer is with it, and no cycle is charged. When
+-- another reviewer is held too, the task waits for a person on.
 create function release_held(t tasks, p jsonb) returns void language plpgsql as $$
-declare r runs;
+declare r runs; v_next runs;
 begin
   update runs set hold = null, available_at = clock_timestamp(), queued_at = clock_timestamp(),
     answers = case when p ->> 'verb' = 'answer' then answers || jsonb_build_object(
       'question', question, 'answer', p ->> 'text', 'by', p ->> 'by') else answers end,
     question = null
-  where task_id = t.id and hold is not null returning * into r;
+  where task_id = t.id and hold is not null and kind || ' ' || number = t.blocked_step
+  returning * into r;
+  select * into v_next from runs where task_id = t.id and hold is not null order by number limit 1;
+  if found then
+    perform set_status(t.id, 'BLOCKED', v_next.hold, v_next.kind || ' ' || v_next.number, v_next.question);
+    return;
+  end if;
   perform set_status(t.id, case when r.kind = 'EXECUTION' then 'IN_PROGRESS' else 'REVIEW' end::task_status,
     null, null, null);
 end $$;
@@ -60,7 +68,7 @@ begin
   where id = t.id;
   perform resolve_block(t, p, 'retry', case
     when t.blocked_step like 'LANDING%' and t.blocked <> 'landing-cap' then 'LANDING'
-    when t.blocked = 'review-failed' then 'REVIEW'
+    when t.blocked_step like 'REVIEW%' and t.blocked <> 'revision-cap' then 'REVIEW'
     else 'IN_PROGRESS' end::task_status);
   return 'retry';
 end $$;
@@ -99,59 +107,84 @@ $$;
 create function reassign_reviewers(t tasks, p jsonb) returns text language plpgsql as $$
 declare v_held boolean;
 begin
-  update tasks set reviewers = (select array_agg(x) from jsonb_array_elements_text(p -> 'reviewers') x)
-  where id = t.id;
+  update tasks set reviewers = array(select jsonb_array_elements_text(p -> 'reviewers')) where id = t.id;
   v_held := exists (select 1 from runs where task_id = t.id and kind = 'REVIEW' and hold is not null);
   perform cancel_queued(t.id, 'REVIEW');
-  if v_held then perform set_status(t.id, 'REVIEW', null, null, null); end if;
+  if v_held and not p ? 'executor' then perform set_status(t.id, 'REVIEW', null, null, null); end if;
+  -- With another reviewer the failed step is tried again, unless the executor changes as well.
+  if t.blocked = 'review-failed' and not p ? 'executor' then
+    perform resolve_block(t, p, 'retry', 'REVIEW');
+    return 'retry';
+  end if;
   return null;
 end $$;
 --> statement-breakpoint
+-- Another executor. Policy decides again where the task is in the inbox; elsewhere the person who
+-- reassigns admits it, except to a LEAD, which needs an approval of its own.
 create function reassign_executor(t tasks, p jsonb) returns text language plpgsql as $$
-declare v_new agents; v_held boolean; v_resolution text;
+declare v_new agents; v_resolution text; v_admitted boolean;
 begin
   select * into v_new from agents where id = p ->> 'executor';
-  v_held := exists (select 1 from runs where task_id = t.id and hold is not null);
-  update tasks set assignee = v_new.id, admission = null where id = t.id;
+  update tasks set assignee = v_new.id, admission = null, admission_policy_version = null,
+    rehearsed = rehearsed or v_new.backend = 'scripted' where id = t.id;
   perform cancel_queued(t.id, 'EXECUTION');
   if t.status = 'BLOCKED' then
-    perform cancel_queued(t.id, 'REVIEW');
+    perform cancel_open(t.id); -- a review that runs would judge what is superseded
     update runs set superseded = true where task_id = t.id and kind = 'EXECUTION'
       and state = 'SUCCEEDED' and agent_id <> v_new.id;
   end if;
-  if t.status = 'INBOX' then return null; end if;
-  if v_new.type <> 'LEAD' then
+  if t.status <> 'INBOX' and v_new.type <> 'LEAD' then
     insert into decisions (task_id, question, decision, by, door, reason)
     values (t.id, 'admission:' || v_new.id, 'admitted', p ->> 'by', p ->> 'door', 'reassigned by a person')
     on conflict do nothing;
   end if;
-  if t.status = 'BLOCKED' and not v_held then v_resolution := 'reassign'; end if;
-  if v_resolution is not null then
+  if t.status = 'BLOCKED' then
+    v_resolution := 'reassign';
     insert into decisions (task_id, question, decision, by, door, reason)
     values (t.id, 'block:' || t.blocked_step, 'reassign', p ->> 'by', p ->> 'door',
       coalesce(p ->> 'reason', '')) on conflict do nothing;
   end if;
-  perform set_status(t.id, case
-    when not exists (select 1 from decisions where task_id = t.id
-                     and question = 'admission:' || v_new.id and decision = 'admitted') then 'INBOX'
+  v_admitted := may_execute(t, v_new);
+  perform set_status(t.id, case when not v_admitted then 'INBOX' when t.status = 'INBOX' then 'ASSIGNED'
     when t.status = 'BLOCKED' then 'IN_PROGRESS' else t.status end::task_status, null, null, null);
   return v_resolution;
 end $$;
 --> statement-breakpoint
+-- Whom a message names must be there; a person's right is checked again, whatever the door thought.
+create function verb_error(t tasks, p jsonb) returns text language plpgsql stable as $$
+declare v_verb text := p ->> 'verb';
+begin
+  if p ->> 'by' !~ '^person:\S' then return 'NotPermitted'; end if;
+  if v_verb in ('approve', 'reject') and admission_json(t) ->> 'kind' <> 'waits'
+     or v_verb in ('approve', 'reject', 'reassign') and t.status = 'INBOX' and was_rejected(t.id) then
+    return 'AlreadyDecided';
+  end if;
+  if not coalesce(p -> 'legalIn' ? t.status::text, false)
+     or v_verb = 'answer' and t.blocked is distinct from 'question'
+     or v_verb = 'retry' and t.blocked = 'question' then return 'WrongState'; end if;
+  if v_verb = 'reassign' and (
+       p ? 'executor' and not exists (select 1 from agents where id = p ->> 'executor')
+       or exists (select 1 from jsonb_array_elements_text(p -> 'reviewers') x
+                  where not exists (select 1 from agents where id = x and reviews))) then
+    return 'InvalidMessage';
+  end if;
+  return null;
+end $$;
+--> statement-breakpoint
 create function apply_verb(p jsonb) returns jsonb language plpgsql as $$
 declare t tasks; v_error text; v_resolution text; v_answer jsonb; v_woken jsonb;
-  v_verb text := p ->> 'verb';
+  v_verb text := p ->> 'verb'; v_given jsonb;
 begin
   perform lock_line();
   select * into t from tasks where id = (p ->> 'task')::uuid for update;
-  select answer into v_answer from messages where task_id = t.id and message_id = p ->> 'messageId';
-  if found then return jsonb_build_object('answer', v_answer, 'wake', '[]'::jsonb); end if;
-  if not p -> 'legalIn' ? t.status::text
-     or v_verb = 'answer' and t.blocked is distinct from 'question'
-     or v_verb = 'retry' and t.blocked = 'question' then
-    v_error := case when v_verb in ('approve', 'reject') and admission_json(t) ->> 'kind' <> 'waits'
-                    then 'AlreadyDecided' else 'WrongState' end;
-  else
+  select answer into v_given from messages where task_id = t.id and message_id = p ->> 'messageId';
+  if found then -- the same decision again, told with where the task stands now
+    v_answer := verb_answer(t.id, v_given ->> 'error', v_given -> 'resolved' ->> 'step',
+      v_given -> 'resolved' ->> 'resolution');
+    return jsonb_build_object('answer', v_answer, 'wake', '[]'::jsonb);
+  end if;
+  v_error := verb_error(t, p);
+  if v_error is null then
     case v_verb
       when 'approve' then v_error := decide_admission(t, p, 'admitted');
       when 'reject' then v_error := decide_admission(t, p, 'rejected');
@@ -164,10 +197,11 @@ begin
         v_error := accept_work(t, p);
         if v_error is null then v_resolution := 'accept'; end if;
       when 'reassign' then
-        if p ? 'reviewers' then perform reassign_reviewers(t, p); end if;
+        if p ? 'reviewers' then v_resolution := reassign_reviewers(t, p); end if;
         if p ? 'executor' then v_resolution := reassign_executor(t, p); end if;
       when 'reprioritise' then
-        update tasks set priority = (p ->> 'priority')::priority where id = t.id;
+        update tasks set priority = (p ->> 'priority')::priority,
+          admission_policy_version = null where id = t.id;
         update runs set priority = (p ->> 'priority')::priority where task_id = t.id and state = 'QUEUED';
       when 'pause' then update tasks set paused = true where id = t.id;
       when 'resume' then update tasks set paused = false where id = t.id;
@@ -179,8 +213,11 @@ begin
     t.id::text, jsonb_strip_nulls(jsonb_build_object('error', v_error, 'reason', p ->> 'reason',
       'text', p ->> 'text', 'executor', p ->> 'executor', 'reviewers', p -> 'reviewers',
       'priority', p ->> 'priority')));
-  v_woken := without_task(promote(), t.id);
+  v_woken := promote(); -- the task's own are in the answer
+  select coalesce(jsonb_agg(w), '[]') into v_woken from jsonb_array_elements(v_woken) w
+  where (select task_id from runs where id = (w ->> 'run')::uuid) <> t.id;
   v_answer := verb_answer(t.id, v_error, t.blocked_step, v_resolution);
-  insert into messages (task_id, message_id, answer) values (t.id, p ->> 'messageId', v_answer);
+  insert into messages (task_id, message_id, answer) values (t.id, p ->> 'messageId',
+    jsonb_build_object('error', v_error, 'resolved', v_answer -> 'resolved'));
   return jsonb_build_object('answer', v_answer, 'wake', v_woken);
 end $$;

@@ -42,9 +42,15 @@ begin
   insert into policies (name, version, enabled, value, by, door, why)
   values (v_now.name, v_now.version + 1, coalesce((p ->> 'enabled')::boolean, v_now.enabled),
     coalesce(nullif(p -> 'value', 'null'), v_now.value), p ->> 'by', p ->> 'door', p ->> 'why');
+  if v_now.name = 'execution-limits' then
+    -- What cannot be read as a day or a figure would stop the line for everyone: refused here.
+    perform day_of(clock_timestamp()), limit_of(l, 'maxConcurrentPerAgent'), limit_of(l, 'maxDailyTokens'),
+      limit_of(l, 'maxDailyPerAgent'), limit_of(l, 'maxDailyPerReviewer')
+    from policy_now('execution-limits') l;
+  end if;
   insert into audit (principal, door, action, subject, detail)
   values (p ->> 'by', p ->> 'door', 'policy.set', v_now.name, jsonb_build_object(
-    'before', v_now.value, 'after', p -> 'value', 'wasEnabled', v_now.enabled,
+    'before', v_now.value, 'after', coalesce(nullif(p -> 'value', 'null'), v_now.value), 'wasEnabled', v_now.enabled,
     'enabled', coalesce((p ->> 'enabled')::boolean, v_now.enabled), 'why', p ->> 'why'));
   v_woken := promote();
   return jsonb_build_object('kind', 'set', 'version', v_now.version + 1, 'wake', v_woken);
