@@ -22,6 +22,12 @@ async function tell(stage: Stage, handle: TaskHandle): Promise<void> {
 const failing = (output: string): string =>
   [...output.matchAll(/^not ok \d+ - (.+)$/gm)].map(([, name]) => name).join(', ');
 
+/** The diff without what only git needs. */
+function showDiff(stage: Stage, diff: string): void {
+  const noise = /^(index |new file|--- )/;
+  for (const line of diff.split('\n')) if (!noise.test(line)) stage.say(line);
+}
+
 export const reviewed: Scene = {
   title: 'A task is executed, sent back, executed again, approved and landed',
   async play(stage) {
@@ -33,7 +39,7 @@ export const reviewed: Scene = {
     await tell(stage, task);
     const { id, landing, runs } = await record(stage, task);
     const work = await readWork(database, id);
-    for (const line of (work?.diff ?? '').split('\n').slice(0, 24)) stage.say(line);
+    showDiff(stage, work?.diff ?? '');
     const after = await runTests(repository);
     stage.claim('all tests of the repository pass on the landed result', after.passed);
     const tip = await gitIn(repository)('rev-parse', 'main');
