@@ -1,11 +1,14 @@
-import { leaveAttempt, type RunBrief, type Started, setBase } from '../drizzle/steps.js';
+import { type RunBrief, type Started, setBase } from '../drizzle/steps.js';
 import type { RunOutcome, RunRequest } from '../src/agents/backend.js';
 import type { Copy, Source } from '../src/workspace/index.js';
 import type { Deps } from './deps.js';
 import { effectsIn } from './effects.js';
-import { leaving, superseded } from './failures.js';
+import { superseded } from './failures.js';
 import type { Beating } from './heartbeat.js';
 import { type Progress, Stop } from './progress.js';
+
+/** A longer timer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 type Go = Extract<Started, { kind: 'go' }>;
 
@@ -29,14 +32,14 @@ export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Pr
       : { kind: 'repository', repositoryId: brief.repository.id };
   const base = brief.baseCommit ?? (await baseOf(deps, brief, signal));
   const feedback = brief.landingFeedback;
+  const merges = checkpoint === null && brief.run.kind === 'EXECUTION' && !feedback?.answered;
   const { copy, conflicts } = await workspaces.openCopy({
     source,
     task: brief.task,
     runId: brief.run.id,
     attempt,
     from: checkpoint?.commit ?? brief.work?.commit ?? base,
-    merging:
-      checkpoint === null && brief.run.kind === 'EXECUTION' ? (feedback?.target ?? null) : null,
+    merging: merges ? (feedback?.target ?? null) : null,
     identity: { name: brief.agent.name, email: `${brief.agent.id}@agents.invalid` },
     signal,
   });
@@ -73,10 +76,11 @@ export async function converse(
   const stop = new AbortController();
   const limit = setTimeout(
     () => stop.abort(new Stop('time-limit')),
-    go.brief.agent.timeLimitSeconds * 1000,
+    Math.min(go.brief.agent.timeLimitSeconds * 1000, LONGEST_TIMER_MS),
   );
   const signal = AbortSignal.any([beating.signal, stop.signal]);
   const { copy } = place;
+  progress.instruct(request.instructions);
   try {
     return await backend.run(request, {
       signal,
@@ -94,7 +98,7 @@ export async function converse(
       },
     });
   } catch (error) {
-    if (beating.signal.aborted) return await leave(deps, beating, go);
+    if (beating.signal.aborted) throw error;
     if (!(stop.signal.reason instanceof Stop)) throw error;
     const { why } = stop.signal.reason;
     if (why === 'lost') throw superseded(go.brief.run.id, go.attempt);
@@ -102,13 +106,4 @@ export async function converse(
   } finally {
     clearTimeout(limit);
   }
-}
-
-/** A shutdown is retried elsewhere and counted as nothing; a cancellation is Temporal's to tell. */
-async function leave(deps: Deps, beating: Beating, go: Go): Promise<never> {
-  if (beating.why()?.workerShutdown) {
-    await leaveAttempt(deps.database, go.brief.run.id, go.attempt, 'shutdown');
-    throw leaving();
-  }
-  return await beating.cancelled;
 }

@@ -48,11 +48,18 @@ export async function registerTask(
 
 /** Decides a waiting task's admission again, under the policy and the roster of now. */
 export async function reconsider(deps: Deps, taskId: string): Promise<AdmissionAnswer> {
+  const { record, ...facts } = await factsOf(deps, taskId);
+  return decideAgain(deps.database, taskId, admissionOf(record, facts));
+}
+
+/** A task's record, with the roster and the policy of now. */
+export async function factsOf(deps: Deps, taskId: string) {
   const [row] = await deps.database.sql<{ workflowId: string }[]>`
     select workflow_id as "workflowId" from tasks where id = ${taskId}::uuid`;
   const facts = await readForBegin(deps.database, row?.workflowId ?? '');
-  if (facts.record === null) throw new Error(`task ${taskId} has no record`);
-  return decideAgain(deps.database, taskId, admissionOf(facts.record, facts));
+  const { record } = facts;
+  if (record === null) throw new Error(`task ${taskId} has no record`);
+  return { ...facts, record };
 }
 
 function checkedRequest(input: unknown, facts: BeginFacts): TaskRequest {
@@ -68,7 +75,7 @@ function checkedRequest(input: unknown, facts: BeginFacts): TaskRequest {
 
 function admissionOf(
   about: { readonly assignee: string; readonly priority: Priority },
-  facts: BeginFacts,
+  facts: Pick<BeginFacts, 'roster' | 'policy'>,
 ): Admission {
   const agent = facts.roster.find(({ id }) => id === about.assignee);
   if (agent === undefined) throw new Error(`${about.assignee} is not in the roster`);

@@ -1,6 +1,8 @@
 import { getClient } from '@temporalio/activity';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
 import {
+  endTask,
   type FollowUpFacts,
   fileFollowUps,
   readFollowUps,
@@ -10,6 +12,7 @@ import { taskStart, taskWorkflowId } from '../src/contract.js';
 import { clampFollowUps } from '../src/domain/spawn.js';
 import type { FollowUp } from '../src/domain/verdict.js';
 import type { Deps } from './deps.js';
+import { wake } from './wake.js';
 
 /**
  * Files what verdicts asked for, once, and starts it. Which are filed is decided here under the
@@ -45,24 +48,30 @@ function decided(facts: FollowUpFacts, run: FollowUpFacts['runs'][number]) {
         why: 'a later verdict replaced it',
       }))
     : clamped.refused;
-  const tasks = (replaced ? [] : clamped.filed).map(({ index, followUp }) => {
+  const filed = replaced ? [] : clamped.filed;
+  const tasks = filed.map(({ index, followUp }) => {
     const id = uuidv7();
-    const origin = { originRun: run.id, originIndex: index };
-    const request = requestOf(followUp, facts.assignee, `agent:${run.agent}`);
-    return { id, workflowId: taskWorkflowId(id), door: 'agent', request, ...origin };
+    const request = requestOf(followUp, facts, `agent:${run.agent}`);
+    return { id, workflowId: taskWorkflowId(id), door: 'agent', request, originIndex: index };
   });
-  return { treeSize, refused, tasks };
+  const notes = filed.flatMap(({ followUp: { title, assignee } }) =>
+    assignee === undefined || facts.roster.includes(assignee)
+      ? []
+      : [{ title, note: `${assignee} is not an agent; given to ${facts.assignee}` }],
+  );
+  return { treeSize, refused, notes, tasks };
 }
 
-/** Without an assignee it goes to whoever had the task it came from. */
-function requestOf(followUp: FollowUp, assignee: string, owner: string) {
+/** Without an assignee that there is, it goes to whoever had the task it came from. */
+function requestOf(followUp: FollowUp, { assignee, roster }: FollowUpFacts, owner: string) {
   const { title, description, acceptance, priority } = followUp;
+  const wanted = followUp.assignee ?? assignee;
   return {
     title,
     description,
     acceptance,
     priority: priority ?? 'NORMAL',
-    assignee: followUp.assignee ?? assignee,
+    assignee: roster.includes(wanted) ? wanted : assignee,
     reviewers: [],
     repository: null,
     owner,
@@ -74,5 +83,21 @@ function requestOf(followUp: FollowUp, assignee: string, owner: string) {
 /** Starts the workflows of filed tasks; what is missed here upkeep starts. */
 export async function startTasks(deps: Deps, tasks: readonly ToStart[]): Promise<void> {
   const { workflow } = getClient();
-  await Promise.all(tasks.map((task) => workflow.start('task', taskStart(task, deps.taskQueue))));
+  await Promise.all(
+    tasks.map(async (task) => {
+      try {
+        await workflow.start('task', taskStart(task, deps.taskQueue));
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        const ended = await endTask(deps.database, {
+          task: task.id,
+          status: 'CANCELLED',
+          by: 'system:upkeep',
+          door: 'system',
+          reason: 'its workflow ended in Temporal before it was registered',
+        });
+        await wake(ended.wake);
+      }
+    }),
+  );
 }

@@ -1,7 +1,8 @@
+import { Context } from '@temporalio/activity';
 import { beginLanding, closeLanding, type LandingBrief } from '../drizzle/steps.js';
 import type { LandingEnd, LandingThen } from '../src/contract.js';
 import { taskLabel } from '../src/domain/ids.js';
-import type { Landing } from '../src/workspace/index.js';
+import { GitError, type Landing, RepositoryError } from '../src/workspace/index.js';
 import { storeDeliverable } from './deliverable.js';
 import { type Deps, opening } from './deps.js';
 import { fileFollowUpsOf } from './follow-ups.js';
@@ -60,17 +61,33 @@ async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise
     const withheld = 'the accepted result changes no file';
     return { outcome: 'landed', kind: 'nothing', detail: { summary: withheld }, withheld };
   }
-  const landing = await deps.workspaces.land({
+  try {
+    return cameOf(await toRepository(deps, brief, repository, beating), brief);
+  } catch (error) {
+    // What git refuses again and again, or a repository that is gone, waits for a person.
+    const tried = Context.current().info.attempt;
+    if (!(error instanceof RepositoryError || (error instanceof GitError && tried >= 3)))
+      throw error;
+    return { outcome: 'refused', kind: 'refused', detail: { summary: error.message } };
+  }
+}
+
+function toRepository(
+  { workspaces }: Deps,
+  brief: LandingBrief,
+  repository: NonNullable<LandingBrief['repository']>,
+  beating: Beating,
+): Promise<Landing> {
+  return workspaces.land({
     repository: { repositoryId: repository.id, location: repository.location },
     mode: repository.landing,
     target: repository.target,
-    task,
-    commit: execution.commit,
+    task: brief.task,
+    commit: brief.execution.commit,
     message: messageOf(brief),
     identity: { name: 'Mission Control', email: 'landing@mission-control.invalid' },
     signal: beating.signal,
   });
-  return cameOf(landing, brief);
 }
 
 function cameOf(landing: Landing, brief: LandingBrief): Came {
@@ -85,7 +102,8 @@ function cameOf(landing: Landing, brief: LandingBrief): Came {
       const { files, target } = landing;
       const summary = `${brief.repository?.target} has moved, and merging conflicts in ${files.join(', ')}`;
       const outcome = brief.landingCycles >= brief.landingBound ? 'atCap' : 'conflict';
-      return { outcome, kind: 'conflict', detail: { summary, files, target } };
+      const detail = { summary, files, target, execution: brief.execution.number };
+      return { outcome, kind: 'conflict', detail };
     }
     case 'refused':
       return {

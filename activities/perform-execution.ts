@@ -1,16 +1,19 @@
+import type { RunRequest } from '../src/agents/backend.js';
 import type { ExecutionThen, RunEnd, RunRef } from '../src/contract.js';
 import { executionInstructions } from '../src/domain/prompts.js';
 import { clean, firstLine, utf8Bytes } from '../src/domain/text.js';
 import { converse } from './attempt.js';
 import { type Deps, opening } from './deps.js';
 import { type Closing, type Craft, type Go, performRun, unfinished } from './perform-run.js';
+import type { Progress } from './progress.js';
 
 /** An execution: the agent works in its copy; the result is the commit, the diff and the report. */
 export function performExecution(deps: Deps, run: RunRef, then: ExecutionThen): Promise<RunEnd> {
   const craft: Craft = {
     failed: opening(then.failed),
+    unprepared: opening(then.unprepared),
     async work(go, place, beating, progress) {
-      const request = requestFor(go, place.copy.path, place.conflicts);
+      const request = requestFor(go, place.copy.path, place.conflicts, progress);
       const ended = await converse(deps, beating, go, request, place, progress);
       if (ended.kind !== 'finished') return unfinished(ended, craft);
       const { commit } = await deps.workspaces.snapshot(place.copy, ended.report, {
@@ -43,9 +46,14 @@ function succeeded(
   };
 }
 
-function requestFor(go: Go, folder: string, conflicts: readonly string[]) {
-  const { brief, attempt, checkpoint } = go;
-  const landing = brief.landingFeedback?.summary ?? null;
+function requestFor(
+  { brief, attempt }: Go,
+  folder: string,
+  conflicts: readonly string[],
+  { checkpoint }: Progress,
+): RunRequest {
+  const feedback = brief.landingFeedback;
+  const landing = feedback === null || feedback.answered ? null : feedback.summary;
   const marked =
     conflicts.length === 0 ? '' : `\nConflict markers stand in: ${conflicts.join(', ')}`;
   return {

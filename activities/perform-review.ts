@@ -18,6 +18,7 @@ import {
   performRun,
   unfinished,
 } from './perform-run.js';
+import type { Progress } from './progress.js';
 
 /**
  * A review: the agent reads the whole result and answers with a verdict, which counts only as
@@ -31,11 +32,12 @@ export async function performReview(
 ): Promise<RunEnd> {
   const craft: Craft = {
     failed: then === null ? null : opening(then.failed),
+    unprepared: then === null ? null : opening(then.unprepared),
     async work(go, place, beating, progress) {
       const brief = reviewBrief(go.brief);
       let reask: string | null = null;
       for (const ask of ['first', 'again'] as const) {
-        const request: RunRequest = requestFor(go, brief, place.copy.path, reask);
+        const request = requestFor(go, brief, place.copy.path, reask, progress);
         const ended = await converse(deps, beating, go, request, place, progress);
         if (ended.kind !== 'finished') return unfinished(ended, craft);
         const { acceptance } = brief.task;
@@ -49,7 +51,8 @@ export async function performReview(
     },
   };
   const end = await performRun(deps, run, craft);
-  await fileFollowUpsOf(deps, run.taskId, 'REVISION+SPAWN');
+  const verdict = end.standing.runs.find(({ id }) => id === run.id)?.verdict;
+  if (verdict === 'REVISION+SPAWN') await fileFollowUpsOf(deps, run.taskId, verdict);
   return end;
 }
 
@@ -81,6 +84,8 @@ function judged(
 function reviewBrief(brief: RunBrief): ReviewBrief {
   const { task, agent, run, work } = brief;
   if (work === null) throw new Error(`run ${run.id} has nothing to review`);
+  // The work under review stands whole elsewhere, and what another reviewer says of it is his own.
+  const cycles = brief.cycles.filter(({ execution }) => execution.number < work.number);
   return {
     task,
     agent,
@@ -89,12 +94,18 @@ function reviewBrief(brief: RunBrief): ReviewBrief {
     nonce: run.nonce,
     boundary: randomBytes(12).toString('hex'),
     execution: work,
-    earlier: openIssues(brief.cycles),
-    cycles: brief.cycles,
+    earlier: openIssues(cycles),
+    cycles,
   };
 }
 
-function requestFor(go: Go, brief: ReviewBrief, folder: string, reask: string | null): RunRequest {
+function requestFor(
+  go: Go,
+  brief: ReviewBrief,
+  folder: string,
+  reask: string | null,
+  { checkpoint }: Progress,
+): RunRequest {
   return {
     runId: go.brief.run.id,
     attempt: go.attempt,
@@ -107,7 +118,7 @@ function requestFor(go: Go, brief: ReviewBrief, folder: string, reask: string | 
     instructions: reviewInstructions(brief),
     nonce: brief.nonce,
     folder,
-    resume: go.checkpoint,
+    resume: checkpoint,
     answer: go.brief.run.answers.at(-1)?.answer ?? null,
     reask,
   };

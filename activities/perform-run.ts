@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import {
   closeRun,
+  leaveAttempt,
   type Opening,
   type RunClosing,
   type Started,
@@ -12,8 +13,9 @@ import { FAILURE_CAUSES } from '../src/domain/run.js';
 import { clean, firstLine } from '../src/domain/text.js';
 import { GitError, RefusedTree, RepositoryError } from '../src/workspace/index.js';
 import { type Ended, openWorkplace, type Workplace } from './attempt.js';
+import { cleaned } from './cleaned.js';
 import type { Deps } from './deps.js';
-import { superseded } from './failures.js';
+import { leaving, superseded } from './failures.js';
 import { type Beating, heartbeating } from './heartbeat.js';
 import { Progress } from './progress.js';
 import { wake } from './wake.js';
@@ -29,8 +31,9 @@ export type Closing = Omit<
 export interface Craft {
   /** Does the work; answers how the run is closed. */
   work(go: Go, place: Workplace, beating: Beating, progress: Progress): Promise<Closing>;
-  /** The row of the workflow's table for a run that failed. */
+  /** The rows of the workflow's table for a run that failed, and for one without a working copy. */
   readonly failed: Opening | null;
+  readonly unprepared: Opening | null;
 }
 
 /** This many workers in a row may die on a run that makes no progress. */
@@ -44,20 +47,19 @@ export async function performRun(deps: Deps, ref: RunRef, craft: Craft): Promise
     if (started.kind === 'queued') {
       return { kind: 'requeued', admitted: false, wait: started.wait, standing: started.standing };
     }
-    const progress = new Progress(deps.database, ref.id, started.attempt);
+    const { attempt, checkpoint } = started;
+    const progress = new Progress(deps.database, ref.id, attempt, checkpoint);
     const closing = await closingOf(deps, started, craft, beating, progress);
     const {
       end,
       stale,
       wake: promoted,
-    } = await closeRun(deps.database, {
-      ...closing,
-      ...progress.take(),
-      run: ref.id,
-      attempt: started.attempt,
-    });
+    } = await closeRun(
+      deps.database,
+      cleaned({ ...closing, ...progress.take(), run: ref.id, attempt }),
+    );
     await wake(promoted);
-    if (stale) throw superseded(ref.id, started.attempt);
+    if (stale) throw superseded(ref.id, attempt);
     return end;
   });
 }
@@ -82,11 +84,21 @@ async function closingOf(
     if (error instanceof GitError && place === null && Context.current().info.attempt >= 3) {
       return failedBy('setup-failed', error.message, craft);
     }
+    if (beating.signal.aborted) return await leave(deps, go, beating);
     throw error;
   } finally {
     // All of it is in the mirror; what a crash leaves behind is upkeep's.
     if (place !== null) await deps.workspaces.dropCopy(place.copy).catch(() => undefined);
   }
+}
+
+/** A shutdown is retried elsewhere and counted as nothing; a cancellation is Temporal's to tell. */
+async function leave(deps: Deps, go: Go, beating: Beating): Promise<never> {
+  if (beating.why()?.workerShutdown) {
+    await leaveAttempt(deps.database, go.brief.run.id, go.attempt, 'shutdown');
+    throw leaving();
+  }
+  return await beating.cancelled;
 }
 
 /** How a run is closed whose agent did not finish; null when it did. */
@@ -114,10 +126,11 @@ export function unfinished(ended: Exclude<Ended, { kind: 'finished' }>, craft: C
 export function failedBy(
   cause: FailureCause,
   message: string,
-  craft: Pick<Craft, 'failed'>,
+  craft: Pick<Craft, 'failed' | 'unprepared'>,
 ): Closing {
   const { fault, means } = FAILURE_CAUSES[cause];
   const error = clean(message).slice(0, 2000);
   const summary = `${means}: ${firstLine(error, 200)}`;
-  return { state: 'FAILED', outcome: 'failed', cause, fault, error, summary, course: craft.failed };
+  const course = cause === 'setup-failed' ? craft.unprepared : craft.failed;
+  return { state: 'FAILED', outcome: 'failed', cause, fault, error, summary, course };
 }

@@ -1,7 +1,8 @@
 import type { Database } from '../drizzle/db.js';
+import type { StoredCheckpoint } from '../drizzle/steps.js';
 import { saveProgress } from '../drizzle/steps.js';
 import type { AgentEvent, Usage } from '../src/agents/backend.js';
-import { clean } from '../src/domain/text.js';
+import { cleaned } from './cleaned.js';
 
 /** Why an attempt was told to stop. */
 export class Stop extends Error {
@@ -17,35 +18,57 @@ export class Progress {
   private readonly database: Database;
   private readonly run: string;
   private readonly attempt: number;
+  private latest: StoredCheckpoint | null;
+  private told: string | undefined;
   private events: object[] = [];
   private workTokens = 0;
   private cacheReadTokens = 0;
 
-  constructor(database: Database, run: string, attempt: number) {
+  constructor(
+    database: Database,
+    run: string,
+    attempt: number,
+    checkpoint: StoredCheckpoint | null,
+  ) {
     this.database = database;
     this.run = run;
     this.attempt = attempt;
+    this.latest = checkpoint;
+  }
+
+  /** Where the run stands: from here it is resumed, and asked again. */
+  get checkpoint(): StoredCheckpoint | null {
+    return this.latest;
+  }
+
+  /** What the agent is told: the record holds it, word for word. */
+  instruct(instructions: string): void {
+    this.told = instructions;
   }
 
   tell(event: AgentEvent): void {
-    this.events.push(cleaned(event));
+    this.events.push(event);
     if (event.kind === 'usage') this.spend(event.usage);
   }
 
   /** What is not stored yet goes with the run's close. */
-  take(): { events: object[]; workTokens: number; cacheReadTokens: number } {
-    const { events, workTokens, cacheReadTokens } = this;
+  take() {
+    const { events, workTokens, cacheReadTokens, told } = this;
     this.events = [];
+    this.told = undefined;
     this.workTokens = 0;
     this.cacheReadTokens = 0;
-    return { events, workTokens, cacheReadTokens };
+    const instructions = told === undefined ? {} : { instructions: told };
+    return { events, workTokens, cacheReadTokens, ...instructions };
   }
 
   /** Stores it, with the checkpoint if there is one. Throws `Stop` when the attempt may not go on. */
-  async store(checkpoint: object | null): Promise<void> {
+  async store(checkpoint: StoredCheckpoint): Promise<void> {
     const { run, attempt } = this;
-    const answer = await saveProgress(this.database, { run, attempt, checkpoint, ...this.take() });
+    const progress = cleaned({ run, attempt, checkpoint, ...this.take() });
+    const answer = await saveProgress(this.database, progress);
     if (answer !== 'go') throw new Stop(answer);
+    this.latest = progress.checkpoint;
   }
 
   /** Work tokens are counted; cache reads are recorded apart. */
@@ -53,11 +76,4 @@ export class Progress {
     this.workTokens += input + cacheWrite + output;
     this.cacheReadTokens += cacheRead;
   }
-}
-
-/** Agents' text is cleaned once, at the edge: a NUL would make the statement fail for ever. */
-function cleaned(event: AgentEvent): object {
-  return JSON.parse(JSON.stringify(event), (_key, value: unknown) =>
-    typeof value === 'string' ? clean(value) : value,
-  );
 }

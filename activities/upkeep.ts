@@ -9,10 +9,14 @@ import { startTasks } from './follow-ups.js';
 import { wake } from './wake.js';
 
 const PASS_MS = 5_000;
-const BEAT_EVERY_PASSES = 4;
-/** A grant that nobody took is repeated after this long, then after twice as long, and so on. */
+/** Well within the heartbeat's timeout, however long a pass takes. */
+const BEAT_MS = 20_000;
+/** What nobody heard is said again after this long, then after twice as long, and so on. */
 const FIRST_REPEAT_MS = 5_000;
 const LAST_REPEAT_MS = 600_000;
+const CLOSED_TASKS = `WorkflowType = 'task' AND ExecutionStatus != 'Running'`;
+/** Visibility tells of an end a little later than it comes. */
+const SEEN_LATE_MS = 60_000;
 
 /**
  * Keeps the house: a pass every five seconds that heals what a crash between two steps left, and
@@ -21,57 +25,70 @@ const LAST_REPEAT_MS = 600_000;
 export async function keepUp(deps: Deps): Promise<void> {
   const context = Context.current();
   const pass = new Pass(deps);
-  for (let number = 0; ; number++) {
-    if (number % BEAT_EVERY_PASSES === 0) context.heartbeat({ passes: number });
-    try {
-      await pass.run();
-    } catch (error) {
-      context.log.warn('a pass of upkeep failed and will be repeated', { error });
+  context.heartbeat();
+  const timer = setInterval(() => context.heartbeat(), BEAT_MS);
+  try {
+    for (;;) {
+      for (const { what, done } of pass.duties()) {
+        await done().catch((error: unknown) => {
+          context.log.warn(`upkeep could not ${what}; the next pass will`, { error });
+        });
+      }
+      await context.sleep(PASS_MS);
     }
-    await context.sleep(PASS_MS);
+  } finally {
+    clearInterval(timer);
   }
 }
 
 /** What one worker remembers from pass to pass; losing it repeats something harmless. */
 class Pass {
   private readonly deps: Deps;
-  private readonly repeats = new Map<string, { at: number; after: number }>();
+  private readonly grants = new Repeats();
+  private readonly looks = new Repeats();
   private closedSince = new Date(Date.now() - 24 * 3_600_000);
 
   constructor(deps: Deps) {
     this.deps = deps;
   }
 
-  async run(): Promise<void> {
-    const { database } = this.deps;
-    await startTasks(this.deps, await ask<ToStart[]>(database, 'unstarted_tasks'));
-    await wake(await ask<Wake[]>(database, 'promote'));
-    await this.repeatGrants();
-    await this.reconsiderInbox();
-    await this.reconcile();
-    await this.clean();
+  /** One that fails keeps none of the others from being done. */
+  duties(): readonly { what: string; done: () => Promise<void> }[] {
+    return [
+      { what: 'start what was filed', done: () => this.startFiled() },
+      { what: 'promote', done: () => this.promote() },
+      { what: 'repeat grants', done: () => this.repeatGrants() },
+      { what: 'have the inbox decided again', done: () => this.reconsiderInbox() },
+      { what: 'close records', done: () => this.reconcile() },
+      { what: 'clean up', done: () => this.clean() },
+    ];
+  }
+
+  private async startFiled(): Promise<void> {
+    await startTasks(this.deps, await ask<ToStart[]>(this.deps.database, 'unstarted_tasks'));
+  }
+
+  private async promote(): Promise<void> {
+    await wake(await ask<Wake[]>(this.deps.database, 'promote'));
   }
 
   /** Only where describe shows nothing pending: an admitted run may just wait for a worker slot. */
   private async repeatGrants(): Promise<void> {
     const unheard = await ask<Wake[]>(this.deps.database, 'unheard_grants');
-    const now = Date.now();
-    for (const run of this.repeats.keys()) {
-      if (!unheard.some((each) => each.run === run)) this.repeats.delete(run);
-    }
+    const due = new Set(this.grants.due(unheard.map(({ run }) => run)));
     for (const grant of unheard) {
-      const last = this.repeats.get(grant.run) ?? { at: 0, after: FIRST_REPEAT_MS };
-      if (now < last.at + last.after) continue;
-      if (!(await isIdle(grant.workflowId))) continue;
+      if (!due.has(grant.run) || !(await isIdle(grant.workflowId))) continue;
       await wake([grant]);
-      this.repeats.set(grant.run, { at: now, after: Math.min(last.after * 2, LAST_REPEAT_MS) });
+      this.grants.said(grant.run);
     }
   }
 
   private async reconsiderInbox(): Promise<void> {
     const { workflow } = getClient();
-    for (const id of await ask<string[]>(this.deps.database, 'outdated_inbox')) {
+    const outdated = await ask<string[]>(this.deps.database, 'outdated_inbox');
+    for (const id of this.looks.due(outdated)) {
       await ignoringMissing(workflow.getHandle(id).signal(lookAgain));
+      this.looks.said(id);
     }
   }
 
@@ -79,9 +96,9 @@ class Pass {
   private async reconcile(): Promise<void> {
     const { workflow } = getClient();
     const { database } = this.deps;
-    const since = this.closedSince;
-    this.closedSince = new Date(Date.now() - 60_000);
-    const query = `WorkflowType = 'task' AND ExecutionStatus != 'Running' AND CloseTime > '${since.toISOString()}'`;
+    const until = new Date(Date.now() - SEEN_LATE_MS);
+    const since = this.closedSince.toISOString();
+    const query = `${CLOSED_TASKS} AND CloseTime > '${since}'`;
     for await (const { workflowId } of workflow.list({ query })) {
       const [row] = await database.sql<{ task: string | null }[]>`
         select open_task_of(${workflowId}) as task`;
@@ -98,6 +115,7 @@ class Pass {
       };
       await wake((await endTask(database, end)).wake);
     }
+    this.closedSince = until;
   }
 
   /** Removes what ended tasks and lost attempts have left on disk. */
@@ -123,6 +141,25 @@ class Pass {
       else await workspaces.dropRefs(source, id);
       await database.sql`select mark_cleaned(${id}::uuid)`;
     }
+  }
+}
+
+/** What is said again while it stays unheard, at longer and longer intervals. */
+class Repeats {
+  private readonly last = new Map<string, { at: number; after: number }>();
+
+  /** Those of the unheard whose time has come; what was heard is forgotten. */
+  due(unheard: readonly string[]): string[] {
+    for (const id of this.last.keys()) if (!unheard.includes(id)) this.last.delete(id);
+    return unheard.filter((id) => {
+      const last = this.last.get(id);
+      return last === undefined || Date.now() >= last.at + last.after;
+    });
+  }
+
+  said(id: string): void {
+    const after = (this.last.get(id)?.after ?? FIRST_REPEAT_MS / 2) * 2;
+    this.last.set(id, { at: Date.now(), after: Math.min(after, LAST_REPEAT_MS) });
   }
 }
 

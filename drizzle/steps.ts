@@ -3,6 +3,7 @@ import type {
   Begun,
   LandingEnd,
   RunEnd,
+  RunSpec,
   Standing,
   Then,
   VerbAnswer,
@@ -12,13 +13,7 @@ import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { Policy } from '../src/domain/policy.js';
 import type { CycleRecord } from '../src/domain/reviews.js';
 import type { RunKind } from '../src/domain/run.js';
-import type {
-  Priority,
-  TaskRequest,
-  TaskStatus,
-  TerminalStatus,
-  WaitReason,
-} from '../src/domain/task.js';
+import type { Priority, TaskRequest, TaskStatus, WaitReason } from '../src/domain/task.js';
 import type { FollowUp, Verdict, VerdictKind } from '../src/domain/verdict.js';
 import { call, type Database } from './db.js';
 
@@ -43,6 +38,7 @@ export interface BeginFacts {
     readonly status: TaskStatus;
     readonly priority: Priority;
     readonly assignee: string;
+    readonly reviewers: readonly string[];
   } | null;
   readonly roster: readonly { id: string; type: AgentType; reviews: boolean }[];
   readonly repositories: readonly string[];
@@ -87,7 +83,12 @@ export interface RunBrief {
     readonly bytes: number;
   } | null;
   readonly guidance: readonly { by: string; text: string }[];
-  readonly landingFeedback: { readonly summary: string; readonly target: string } | null;
+  readonly landingFeedback: {
+    readonly summary: string;
+    readonly target: string;
+    /** An execution has dealt with it since. */
+    readonly answered: boolean;
+  } | null;
   readonly cycles: readonly CycleRecord[];
   /** The highest cycle after which a revision asks a person. */
   readonly cycleBound: number;
@@ -133,6 +134,8 @@ export interface RunClosing {
   readonly verdict?: Verdict;
   readonly verdictKind?: VerdictKind;
   readonly events: readonly object[];
+  /** What the agent was told, where it is not stored yet. */
+  readonly instructions?: string;
   readonly workTokens: number;
   readonly cacheReadTokens: number;
   readonly course?: Opening | null;
@@ -148,6 +151,7 @@ export interface FollowUpFacts {
   readonly assignee: string;
   readonly policy: Policy<'spawn'>;
   readonly titles: readonly string[];
+  readonly roster: readonly string[];
   readonly runs: readonly {
     readonly id: string;
     readonly cycle: number;
@@ -246,17 +250,16 @@ export const saveProgress = (database: Database, given: object) =>
 export const closeRun = (database: Database, closing: RunClosing) =>
   call<{ stale?: true; end: RunEnd; wake: Wake[] }>(database, 'close_run', closing);
 
-export async function settleCycle(
+export const settleCycle = (
   database: Database,
-  taskId: string,
-  step: string,
-  then: Opening,
-  detail: string,
-) {
-  const [row] = await database.sql<{ answer: { standing: Standing; wake: Wake[] } }[]>`
-    select settle_cycle(${taskId}::uuid, ${step}, ${JSON.stringify(then)}::jsonb, ${detail}) as answer`;
-  return required(row).answer;
-}
+  given: {
+    task: string;
+    specs: readonly RunSpec[];
+    outcome: string;
+    course: Opening;
+    detail: string;
+  },
+) => call<{ standing: Standing; wake: Wake[] }>(database, 'settle_cycle', given);
 
 export const applyVerb = (
   database: Database,
@@ -264,7 +267,7 @@ export const applyVerb = (
 ) => call<{ answer: Omit<VerbAnswer, 'message'>; wake: Wake[] }>(database, 'apply_verb', given);
 
 export const endTask = (database: Database, given: object) =>
-  call<{ wake: Wake[]; status: TerminalStatus }>(database, 'end_task', given);
+  call<{ wake: Wake[]; standing: Standing }>(database, 'end_task', given);
 
 export async function beginLanding({ sql }: Database, taskId: string, number: number) {
   const [row] = await sql<{ answer: { kind: 'closed' } | LandingBrief }[]>`
@@ -285,12 +288,20 @@ export async function readFollowUps({ sql }: Database, taskId: string): Promise<
 export const fileFollowUps = (database: Database, given: object) =>
   call<{ kind: 'filed' | 'changed'; start?: ToStart[] }>(database, 'file_followups', given);
 
-/** The verdicts of a cycle's latest reviews, one a seat; null for one that could not be read. */
-export async function cycleVerdicts({ sql }: Database, taskId: string, cycle: number) {
-  return sql<{ verdict: Verdict | null; number: number; bound: number }[]>`
-    select distinct on (r.seat) r.verdict, r.number, (run_brief(r) ->> 'cycleBound')::integer as bound
-    from runs r where r.task_id = ${taskId}::uuid and r.kind = 'REVIEW' and r.cycle = ${cycle}
-    order by r.seat, r.number desc`;
+/** A review of one round; the verdict is null where none could be read. */
+export interface ReviewOfRound {
+  readonly verdict: Verdict | null;
+  readonly outcome: string;
+  readonly cause: string | null;
+  readonly bound: number;
+}
+
+export async function roundOf({ sql }: Database, taskId: string, numbers: readonly number[]) {
+  return sql<ReviewOfRound[]>`
+    select r.verdict, r.outcome, r.cause, (run_brief(r) ->> 'cycleBound')::integer as bound
+    from runs r where r.task_id = ${taskId}::uuid and r.kind = 'REVIEW'
+      and r.number = any(${[...numbers]}::integer[])
+    order by r.number`;
 }
 
 function required<T>(row: T | undefined): T {

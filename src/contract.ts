@@ -21,7 +21,7 @@ export const TASK_WORKFLOW = 'task';
 export const UPKEEP_WORKFLOW = 'upkeep';
 export const UPKEEP_ID = 'upkeep';
 
-/** What our own doors use; other clients choose any id, so the row stores it and nobody builds it. */
+/** What our own doors use; other clients choose any id: the row stores it and nobody builds it. */
 export const taskWorkflowId = (id: string): string => `task/${id}`;
 
 /** By name, as the server registers them. */
@@ -113,16 +113,21 @@ export interface Then {
   readonly next?: readonly RunSpec[];
 }
 
-/** `atCap` stands in for `revision` (or `conflict`) when the policy's bound is reached. */
+/**
+ * `atCap` stands in for `revision` (or `conflict`) when the policy's bound is reached, `unprepared`
+ * for `failed` when the run had no working copy.
+ */
 export interface ExecutionThen {
   readonly succeeded: Then;
   readonly failed: Then;
+  readonly unprepared: Then;
 }
 export interface ReviewThen {
   readonly accepted: Then;
   readonly revision: Then;
   readonly atCap: Then;
   readonly failed: Then;
+  readonly unprepared: Then;
 }
 export interface LandingThen {
   readonly landed: Then;
@@ -142,6 +147,8 @@ export interface Standing {
   readonly status: TaskStatus;
   readonly blocked: BlockReason | null;
   readonly opened: readonly OpenedRun[];
+  /** Every run of the task, as the record has it. */
+  readonly runs: readonly RunSummary[];
   /** Set when this step's block has been resolved before: a record that is re-entered. */
   readonly resolution: Resolution | null;
 }
@@ -178,9 +185,12 @@ export type RunEnd =
         | 'failed'
         | 'cancelled'
         | 'reviewed';
-      readonly run: RunSummary;
       readonly standing: Standing;
     };
+
+/** What the verdicts of several reviewers come to. */
+export const ROUND_ENDS = ['accepted', 'revision', 'atCap', 'failed'] as const;
+export type RoundEnd = (typeof ROUND_ENDS)[number];
 
 export type LandingEnd = {
   readonly kind: 'landed' | 'conflict' | 'atCap' | 'refused';
@@ -213,7 +223,7 @@ export type AdmissionAnswer =
 
 /** Small database steps: local activities, idempotent by (task, step). */
 export interface Steps {
-  /** Validates and registers, or finds the record to re-enter; decides admission; opens Execution 1. */
+  /** Registers, or finds the record to re-enter; decides admission; opens Execution 1. */
   beginTask(input: unknown, execution: ExecutionId): Promise<Begun>;
   /** Decides admission again, under the policy and roster of now. */
   decideAgain(taskId: string): Promise<AdmissionAnswer>;
@@ -221,13 +231,12 @@ export interface Steps {
   /** With several reviewers: what their verdicts come to, once all have ended. */
   settleReviews(
     taskId: string,
-    cycle: number,
-    step: string,
+    round: readonly RunSpec[],
     then: ReviewThen,
-  ): Promise<{ outcome: 'accepted' | 'revision' | 'atCap' | 'failed'; standing: Standing }>;
+  ): Promise<{ outcome: RoundEnd; standing: Standing }>;
   applyVerb(taskId: string, message: VerbMessage): Promise<VerbAnswer>;
   /** Answers with the end that stands: a task that landed meanwhile is `DONE`. */
-  endTask(taskId: string, end: TaskEnd): Promise<TerminalStatus>;
+  endTask(taskId: string, end: TaskEnd): Promise<Standing>;
 }
 
 export interface ExecutionId {
@@ -235,7 +244,7 @@ export interface ExecutionId {
   readonly firstExecutionRunId: string;
 }
 
-/** The agent's work: heartbeats, cancellable, retried without end by Temporal; our function counts. */
+/** The agent's work: heartbeats, cancellable, retried without end; our function counts. */
 export interface Runs {
   performExecution(run: RunRef, then: ExecutionThen): Promise<RunEnd>;
   /** `then` is null when the cycle has several reviewers: `settleReviews` follows. */
@@ -315,13 +324,14 @@ export interface VerbAnswer {
   readonly admission: AdmissionAnswer;
   /** Runs of the task that may start now. */
   readonly admitted: readonly string[];
-  /** Runs of the task that were cancelled: a reassigned one is opened again under the next number. */
+  /** Runs of the task that were cancelled: another number stands in for a reassigned one. */
   readonly cancelled: readonly string[];
   readonly assignee: string;
   readonly assigneeName: string;
   readonly reviewers: readonly string[];
   readonly priority: Priority;
   readonly paused: boolean;
+  readonly runs: readonly RunSummary[];
 }
 
 export const signals = {

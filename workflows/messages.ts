@@ -1,6 +1,8 @@
 import {
   ApplicationFailure,
+  CancellationScope,
   condition,
+  currentUpdateInfo,
   log,
   setDefaultSignalHandler,
   setHandler,
@@ -17,6 +19,7 @@ import {
   type VerbMessage,
 } from '../src/contract.js';
 import { PRIORITIES, VERBS, type Verb } from '../src/domain/task.js';
+import { sayingWhy } from './endings.js';
 import { steps } from './proxies.js';
 import type { TaskView } from './task-view.js';
 
@@ -39,17 +42,19 @@ export function listen(): { open(hearer: Hearer): void } {
     if (hearer === null) throw new Error('opened without a hearer');
     return hearer;
   };
-  const apply = async (message: VerbMessage): Promise<VerbAnswer> => {
-    const { view, applied } = await registered();
-    const answer = await steps.applyVerb(view.taskId, message);
-    if (answer.applied) view.answered(answer);
-    applied(message, answer);
-    return answer;
-  };
+  const inTurn = queue();
+  const apply = (message: VerbMessage): Promise<VerbAnswer> =>
+    inTurn(async () => {
+      const { view, applied } = await registered();
+      const answer = await sayingWhy(steps.applyVerb(view.taskId, message));
+      view.answered(answer);
+      applied(message, answer);
+      return answer;
+    });
 
   for (const verb of VERBS) hearVerb(verb, apply);
   setHandler(runPromoted, async ({ run }) => (await registered()).granted(run));
-  setHandler(lookAgain, async () => (await registered()).lookAgain());
+  setHandler(lookAgain, () => inTurn(async () => (await registered()).lookAgain()));
   setHandler(stateQuery, () => {
     if (hearer === null) throw new Error('the task is not registered yet');
     return hearer.view.current();
@@ -65,6 +70,19 @@ export function listen(): { open(hearer: Hearer): void } {
   };
 }
 
+/**
+ * One after the other, as they came: `resume` never overtakes `pause`. A message that was taken is
+ * applied, also while the workflow is being cancelled.
+ */
+function queue() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(() => CancellationScope.nonCancellable(work));
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
 /** The signal for who need no answer, the update for who do; both end in one decision. */
 function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswer>): void {
   const description = DESCRIPTIONS[verb];
@@ -73,11 +91,17 @@ function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswe
   const nextId = () => `${workflowInfo().firstExecutionRunId}/${verb}/${++heard}`;
   const asSignal: (raw?: unknown) => Promise<void> = async (raw) => {
     const message = toMessage(verb, raw, nextId);
-    if (typeof message === 'string') log.warn(`signal ${verb} was ignored: ${message}`);
-    else await apply(message);
+    if (typeof message === 'string') return ignored(verb, message);
+    try {
+      const { error, message: why } = await apply(message);
+      if (error !== null) ignored(verb, why);
+    } catch (error) {
+      if (!(error instanceof ApplicationFailure)) throw error;
+      ignored(verb, error.message);
+    }
   };
   const asUpdate: (raw?: unknown) => Promise<VerbAnswer> = async (raw) => {
-    const message = toMessage(verb, raw, nextId);
+    const message = toMessage(verb, raw, () => currentUpdateInfo()?.id ?? nextId());
     if (typeof message === 'string') throw refusal(message, 'InvalidMessage');
     const answer = await apply(message);
     if (answer.error !== null) throw refusal(answer.message, answer.error);
@@ -90,6 +114,8 @@ function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswe
   setHandler(signals[verb] as typeof signals.approve, asSignal, { description });
   setHandler(updates[verb] as typeof updates.approve, asUpdate, { description, validator });
 }
+
+const ignored = (verb: Verb, why: string) => log.warn(`signal ${verb} was ignored: ${why}`);
 
 const refusal = (message: string, type: string) => ApplicationFailure.nonRetryable(message, type);
 
@@ -161,7 +187,8 @@ function lacking(verb: Verb, given: Partial<Record<keyof VerbMessage, unknown>>)
   }
   const priority = String(given.priority ?? '').toUpperCase();
   if (verb === 'reprioritise' && !(PRIORITIES as readonly string[]).includes(priority)) {
-    return `priority: expected one of ${PRIORITIES.join(', ')}, got ${JSON.stringify(given.priority)}`;
+    const got = JSON.stringify(given.priority);
+    return `priority: expected one of ${PRIORITIES.join(', ')}, got ${got}`;
   }
   return null;
 }

@@ -10,162 +10,141 @@ import {
   type VerbAnswer,
 } from '../src/contract.js';
 import { taskLabel } from '../src/domain/ids.js';
-import { isTerminal, type Priority, type TaskStatus, type WaitReason } from '../src/domain/task.js';
+import { isTerminal, type Priority, type WaitReason } from '../src/domain/task.js';
 import { timeline, timelineMarkdown } from '../src/domain/timeline.js';
+
+type Facts = Omit<TaskState, 'runs' | 'cycle' | 'waitingFor'>;
 
 /** What people see of a task in Temporal: state, timeline, search attributes, current details. */
 export class TaskView {
   readonly taskId: string;
-  private state: TaskState;
-  private readonly runsById = new Map<string, RunSummary>();
-  private shown: { status: TaskStatus; waiting: string; cycle: number } | null = null;
+  private facts: Facts;
+  /** Every run, as the record last told. */
+  private record: readonly RunSummary[] = [];
+  /** Runs that were granted since: the record tells of them when they end. */
+  private readonly working = new Set<string>();
+  private readonly waiting = new Map<string, WaitReason | null>();
+  private shown: Readonly<Record<string, string>> = {};
 
   constructor(begun: Begun) {
     this.taskId = begun.taskId;
-    this.state = {
+    this.facts = {
       taskId: begun.taskId,
       number: begun.number,
       label: taskLabel(begun.number),
       title: begun.title,
       status: begun.standing.status,
       blocked: begun.standing.blocked,
-      waitingFor: null,
       priority: begun.priority,
       assignee: begun.assignee,
       reviewers: begun.reviewers,
-      cycle: 0,
       paused: begun.paused,
       rehearsed: begun.rehearsed,
-      runs: [],
     };
-    upsertSearchAttributes([
-      { key: attribute.priority, value: begun.priority },
-      { key: attribute.assignee, value: begun.assignee },
-      { key: attribute.reviewers, value: [...begun.reviewers] },
-      ...this.changedAttributes(),
-    ]);
-    this.showDetails();
+    this.stand(begun.standing);
   }
 
   get paused(): boolean {
-    return this.state.paused;
+    return this.facts.paused;
   }
   get priority(): Priority {
-    return this.state.priority;
-  }
-  get cycle(): number {
-    return this.state.cycle;
+    return this.facts.priority;
   }
 
   current(): TaskState {
-    return { ...this.state, runs: [...this.runsById.values()] };
+    const cycle = Math.max(0, ...this.record.map((run) => run.cycle));
+    return { ...this.facts, cycle, waitingFor: this.waitingFor(), runs: this.runs() };
   }
 
   timeline(): string[] {
     return timeline(this.head(), this.lines());
   }
 
-  stand(
-    { status, blocked }: Pick<Standing, 'status' | 'blocked'>,
-    wait: WaitReason | null = null,
-  ): void {
-    this.change({ status, blocked, waitingFor: wait });
+  stand({ status, blocked, runs }: Pick<Standing, 'status' | 'blocked' | 'runs'>): void {
+    this.record = runs;
+    this.change({ status, blocked });
   }
 
   /** A run that stands in line. */
   waits(run: OpenedRun, reason: WaitReason | null): void {
-    this.remember(run, 'QUEUED');
-    this.change({ cycle: run.cycle, waitingFor: this.state.status === 'BLOCKED' ? null : reason });
+    this.working.delete(run.id);
+    this.waiting.set(run.id, reason);
+    this.change({});
   }
 
   /** A run that may start: an admitted task is being worked on. */
-  runs(run: OpenedRun): void {
-    this.remember(run, 'RUNNING');
-    const status = run.kind === 'REVIEW' ? 'REVIEW' : 'IN_PROGRESS';
-    this.change({ cycle: run.cycle, waitingFor: null, status, blocked: null });
-  }
-
-  closed(run: RunSummary): void {
-    this.runsById.set(run.id, run);
-    this.showDetails();
+  starts(run: OpenedRun): void {
+    this.waiting.delete(run.id);
+    this.working.add(run.id);
+    this.change(this.facts.status === 'ASSIGNED' ? { status: 'IN_PROGRESS' } : {});
   }
 
   /** After a verb: what a person has changed. */
   answered(answer: VerbAnswer): void {
     const { assignee, reviewers, priority, paused, status, blocked } = answer;
-    const before = this.state;
-    const waitingFor = status === 'INBOX' ? 'approval' : before.waitingFor;
-    this.change({ assignee, reviewers, priority, paused, status, blocked, waitingFor });
-    if (
-      assignee === before.assignee &&
-      priority === before.priority &&
-      reviewers.join() === before.reviewers.join()
-    )
-      return;
-    upsertSearchAttributes([
-      { key: attribute.priority, value: priority },
-      { key: attribute.assignee, value: assignee },
-      { key: attribute.reviewers, value: [...reviewers] },
-    ]);
+    this.record = answer.runs;
+    this.change({ assignee, reviewers, priority, paused, status, blocked });
   }
 
   outcome(): TaskOutcome {
-    const { taskId, number, status, cycle, rehearsed } = this.state;
+    const { taskId, number, status, rehearsed } = this.facts;
     if (!isTerminal(status)) throw new Error(`${taskId} ended while ${status}`);
-    const last = [...this.runsById.values()].at(-1);
-    return { taskId, number, status, cycles: cycle, rehearsed, summary: last?.summary ?? '' };
+    const { cycle, runs } = this.current();
+    const summary = runs.findLast((run) => run.summary !== null)?.summary ?? '';
+    return { taskId, number, status, cycles: cycle, rehearsed, summary };
   }
 
-  private remember(run: OpenedRun, state: 'QUEUED' | 'RUNNING'): void {
-    const { id, kind, number, cycle } = run;
-    const agentName = run.agentName ?? '(nobody yet)';
-    this.runsById.set(id, {
-      id,
-      kind,
-      number,
-      cycle,
-      agentName,
-      state,
-      summary: null,
-      verdict: null,
-      superseded: false,
-      byPerson: false,
-    });
-  }
-
-  private change(part: Partial<TaskState>): void {
-    this.state = { ...this.state, ...part };
-    const changed = this.changedAttributes();
-    if (changed.length > 0) upsertSearchAttributes(changed);
-    this.showDetails();
-  }
-
-  /** One upsert per change of status, cycle or wait: each costs an event. */
-  private changedAttributes() {
-    const { status, cycle } = this.state;
-    const waiting = this.state.waitingFor ?? this.state.blocked ?? '';
-    const before = this.shown;
-    this.shown = { status, waiting, cycle };
-    return [
-      ...(before?.status === status ? [] : [{ key: attribute.status, value: status }]),
-      ...(before?.waiting === waiting
-        ? []
-        : [{ key: attribute.waitingFor, value: waiting || null }]),
-      ...(before?.cycle === cycle ? [] : [{ key: attribute.cycles, value: cycle }]),
-    ];
-  }
-
-  private showDetails(): void {
+  private change(part: Partial<Facts>): void {
+    // Ends absorb, whatever an answer that was on its way says.
+    const { status, blocked } = this.facts;
+    this.facts = { ...this.facts, ...part, ...(isTerminal(status) ? { status, blocked } : {}) };
+    this.showAttributes();
     setCurrentDetails(timelineMarkdown(this.head(), this.lines()));
   }
 
+  /** One upsert for all that has changed: each costs an event. */
+  private showAttributes(): void {
+    const { status, blocked, priority, assignee, reviewers, cycle, waitingFor } = this.current();
+    const waiting = waitingFor ?? blocked ?? '';
+    const pairs = [
+      { key: attribute.status, value: status },
+      { key: attribute.waitingFor, value: waiting || null },
+      { key: attribute.cycles, value: cycle },
+      { key: attribute.priority, value: priority },
+      { key: attribute.assignee, value: assignee },
+      { key: attribute.reviewers, value: [...reviewers] },
+    ];
+    const before = this.shown;
+    this.shown = Object.fromEntries(pairs.map(({ key, value }) => [key.name, String(value)]));
+    const changed = pairs.filter(({ key }) => before[key.name] !== this.shown[key.name]);
+    if (changed.length > 0) upsertSearchAttributes(changed);
+  }
+
+  private waitingFor(): WaitReason | null {
+    const { status, paused } = this.facts;
+    if (isTerminal(status) || status === 'BLOCKED') return null;
+    if (paused) return 'task-paused';
+    if (status === 'INBOX') return 'approval';
+    const queued = this.record.filter(({ state }) => state === 'QUEUED');
+    return (
+      queued.map(({ id }) => this.waiting.get(id) ?? null).find((each) => each !== null) ?? null
+    );
+  }
+
+  private runs(): RunSummary[] {
+    return this.record.map((run) =>
+      this.working.has(run.id) && (run.state === 'QUEUED' || run.state === 'ADMITTED')
+        ? { ...run, state: 'RUNNING' }
+        : run,
+    );
+  }
+
   private head() {
-    const { number, title, status, blocked, rehearsed, waitingFor, paused } = this.state;
-    const waits = waitingFor ?? (paused ? 'task-paused' : null);
-    return { number, title, status, blockedBy: blocked, rehearsed, waits };
+    const { number, title, status, blocked, rehearsed } = this.facts;
+    return { number, title, status, blockedBy: blocked, rehearsed, waits: this.waitingFor() };
   }
 
   private lines() {
-    return [...this.runsById.values()].map((run) => ({ ...run, agent: run.agentName }));
+    return this.runs().map((run) => ({ ...run, agent: run.agentName }));
   }
 }

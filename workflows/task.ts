@@ -3,7 +3,7 @@ import { TaskLife } from './task-life.js';
 
 /** One task, from the inbox to its end. Every `await` below is a durable step. */
 export async function task(input: unknown): Promise<TaskOutcome> {
-  const life = await TaskLife.begin(input); // registered, or failed at once; an open record is re-entered
+  const life = await TaskLife.begin(input); // registered, re-entered, or failed at once
   return life.toItsEnd(async () => {
     await life.untilAdmitted(); // a rejection in the inbox ends it here
     await untilLanded(life);
@@ -17,7 +17,7 @@ async function untilLanded(life: TaskLife): Promise<void> {
     const review = executed === 'accepted' ? executed : await life.review(cycle);
     switch (review) {
       case 'accepted': {
-        const landing = await life.land(); // queues per repository; idempotent
+        const landing = await life.land(cycle); // queues per repository; idempotent
         if (landing === 'landed') return;
         if (landing === 'conflict') cycle++; // no block: one more cycle, reviewed again
         break;

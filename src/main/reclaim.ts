@@ -1,6 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { ApplicationFailure, type Client, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  ActivityNotFoundError,
+  ApplicationFailure,
+  type Client,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { Database } from '../../drizzle/db.js';
+import { UPKEEP_ID } from '../contract.js';
 import { findProcess, isAlive, thisProcess } from '../dev/process.js';
 
 /** This host and PID namespace: two containers may share a name, but not these. */
@@ -30,44 +36,49 @@ function isProvedDead(identity: string): boolean {
   }
 }
 
-interface InFlight {
-  readonly run: string;
-  readonly worker: string;
-  readonly workflowId: string;
-}
-
 /**
- * Hands the attempts of dead workers back to Temporal at once instead of after their heartbeat
- * timeout. Reads each activity again just before, since a failure by id carries no attempt number.
+ * Hands what dead workers had in hand back to Temporal at once, instead of after the heartbeat
+ * timeout. Only tasks that may have a pending activity are looked at, and upkeep.
  */
 export async function reclaim(client: Client, database: Database): Promise<number> {
-  const [row] = await database.sql<{ found: InFlight[] }[]>`select attempts_in_flight() as found`;
-  const lost = (row?.found ?? []).filter(({ worker }) => isProvedDead(worker));
-  const reclaimed = await Promise.all(lost.map((attempt) => giveBack(client, attempt)));
+  const rows = await database.sql<{ workflowId: string }[]>`
+    select distinct t.workflow_id as "workflowId" from tasks t
+    left join runs r on r.task_id = t.id and r.state in ('ADMITTED', 'RUNNING')
+    where t.ended_at is null and t.first_execution_run_id is not null
+      and (r.id is not null or t.status = 'LANDING')`;
+  const workflows = [UPKEEP_ID, ...rows.map(({ workflowId }) => workflowId)];
+  const reclaimed = await Promise.all(workflows.map((id) => giveBack(client, id)));
   return reclaimed.reduce((sum, count) => sum + count, 0);
 }
 
-async function giveBack(client: Client, { workflowId, worker }: InFlight): Promise<number> {
-  let count = 0;
+/** Fails by id what is read just before, since a failure by id carries no attempt number. */
+async function giveBack(client: Client, workflowId: string): Promise<number> {
   try {
-    const handle = client.workflow.getHandle(workflowId);
-    const { raw } = await handle.describe();
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    const lost = (raw.pendingActivities ?? []).filter(
+      ({ state, lastWorkerIdentity }) =>
+        state === STARTED && lastWorkerIdentity && isProvedDead(lastWorkerIdentity),
+    );
+    if (lost.length === 0) return 0;
     const runId = raw.workflowExecutionInfo?.execution?.runId ?? null;
-    const execution = { workflowId, runId };
     const { namespace } = client.options;
+    const execution = { workflowId, runId };
     await client.workflowService.resetStickyTaskQueue({ namespace, execution });
-    for (const { activityId, lastWorkerIdentity } of raw.pendingActivities ?? []) {
-      if (!activityId || lastWorkerIdentity !== worker) continue;
-      const failure = ApplicationFailure.create({
-        message: 'its worker has died; another one goes on from the checkpoint',
-        type: 'WorkerLost',
-        nextRetryDelay: '1ms',
-      });
-      await client.activity.fail({ workflowId, activityId }, failure);
-      count++;
+    for (const { activityId } of lost) {
+      if (activityId) await client.activity.fail({ workflowId, activityId }, WORKER_LOST);
     }
+    return lost.length;
   } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    if (error instanceof WorkflowNotFoundError || error instanceof ActivityNotFoundError) return 0;
+    throw error;
   }
-  return count;
 }
+
+/** `PENDING_ACTIVITY_STATE_STARTED` */
+const STARTED = 2;
+
+const WORKER_LOST = ApplicationFailure.create({
+  message: 'its worker has died; another one goes on from the checkpoint',
+  type: 'WorkerLost',
+  nextRetryDelay: '1ms',
+});

@@ -8,7 +8,7 @@ interface TaskWorkerOptions {
   readonly deps: Deps;
 }
 
-/** The worker of one process: workflows and activities on one queue, so that small ones start eagerly. */
+/** The worker of one process: all on one queue, so that small activities start eagerly. */
 export const createTaskWorker = ({
   connection,
   namespace,

@@ -63,7 +63,11 @@ export interface RosterEntry {
 
 /** Refuses names that nobody and nothing has, before anything is stored. */
 export function checkRequest(
-  asked: TaskRequest,
+  asked: {
+    readonly assignee: string;
+    readonly reviewers: readonly string[];
+    readonly repository: string | null;
+  },
   roster: readonly RosterEntry[],
   repositories: readonly string[],
 ): void {

@@ -1,0 +1,64 @@
+import { uuidv7 } from 'uuidv7';
+import { applyVerb } from '../drizzle/steps.js';
+import type { VerbAnswer, VerbMessage } from '../src/contract.js';
+import { isTerminal, legalVerbs, VERB_LEGAL_IN } from '../src/domain/task.js';
+import { checkRequest, InvalidTaskInput } from '../src/schema/request.js';
+import { factsOf, reconsider } from './begin-task.js';
+import { cleaned } from './cleaned.js';
+import type { Deps } from './deps.js';
+import { wake } from './wake.js';
+
+/** Applies what a person asks of a task, once, and answers in one sentence what came of it. */
+export async function apply(deps: Deps, taskId: string, raw: VerbMessage): Promise<VerbAnswer> {
+  const message = cleaned(raw);
+  const refusal = await refusalOf(deps, taskId, message);
+  const legalIn = refusal === null ? VERB_LEGAL_IN[message.verb] : [];
+  const given = { ...message, task: taskId, legalIn, freshId: uuidv7() };
+  const { answer, wake: promoted } = await applyVerb(deps.database, given);
+  await wake(promoted);
+  if (refusal !== null) return { ...answer, applied: false, ...refusal };
+  if (answer.error !== null) return { ...answer, message: whyNot(message, answer) };
+  // Policy may admit what is another agent's now, or of another priority.
+  const admission = answer.status === 'INBOX' ? await reconsider(deps, taskId) : answer.admission;
+  return { ...answer, admission, message: done(message) };
+}
+
+/** What is wrong with a message whatever the task's status; null when nothing is. */
+async function refusalOf(
+  deps: Deps,
+  taskId: string,
+  { verb, by, executor, reviewers }: VerbMessage,
+): Promise<Pick<VerbAnswer, 'error' | 'message'> | null> {
+  // Agents never hold a right over a task's course; free text of theirs decides nothing.
+  if (!/^person:\S/.test(by)) {
+    return { error: 'NotPermitted', message: `${by} may not ${verb} a task: only a person may` };
+  }
+  if (verb !== 'reassign') return null;
+  const { record, roster } = await factsOf(deps, taskId);
+  try {
+    const assignee = executor ?? record.assignee;
+    const asked = { assignee, reviewers: reviewers ?? record.reviewers, repository: null };
+    checkRequest(asked, roster, []);
+    return null;
+  } catch (error) {
+    if (!(error instanceof InvalidTaskInput)) throw error;
+    const said = error.message.replace('input.assignee', 'executor');
+    return { error: 'InvalidMessage', message: said.replace(/input\.reviewer\b/, 'reviewers') };
+  }
+}
+
+const done = ({ verb, by }: VerbMessage) =>
+  verb === 'cancel'
+    ? `cancel: asked by ${by}; what runs is stopped first`
+    : `${verb}: done, by ${by}`;
+
+function whyNot(message: VerbMessage, answer: Omit<VerbAnswer, 'message'>): string {
+  const { status, blocked, admission } = answer;
+  if (answer.error === 'AlreadyDecided' && admission.kind !== 'waits') {
+    return `already ${admission.kind} by ${admission.by}; the first decision stands`;
+  }
+  const where = blocked === null ? status : `${status} (${blocked})`;
+  if (isTerminal(status)) return `${message.verb} is not possible: the task is ${where}`;
+  const legal = legalVerbs(status, blocked).filter((verb) => verb !== message.verb);
+  return `${message.verb} is not possible while the task is ${where}; possible now: ${legal.join(', ')}`;
+}
