@@ -65,7 +65,8 @@ export function meaningOf(error: unknown, tried: Attempted): Meaning {
     return meaningOfFailure(error.cause, tried);
   }
   if (error instanceof WorkflowNotFoundError) {
-    if (/already completed/i.test(error.message)) return { kind: 'ended' };
+    // The second is what an update hears that arrived while its workflow was closing.
+    if (/already completed|closing workflow/.test(error.message)) return { kind: 'ended' };
     return ours(notFound(tried, error));
   }
   if (error instanceof NamespaceNotFoundError) {

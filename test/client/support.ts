@@ -10,9 +10,6 @@ export const connectTo = (
 ): Promise<MissionControl> =>
   connect({ ...temporal(), taskQueue: house.taskQueue, by: 'person:ann', ...differences });
 
-/** A queue that nobody polls. */
-export const deserted = { taskQueue: `deserted-${process.pid}` };
-
 /** A connection that the caller closes. */
 export const openConnection = (): Promise<Connection> =>
   Connection.connect({ address: temporal().address });

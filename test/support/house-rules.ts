@@ -64,7 +64,7 @@ export const HOUSE: Readonly<Record<string, Room>> = {
   // What a reader copies: the package by its name, or Temporal alone.
   examples: {
     house: ['client'],
-    packages: ['mission-control', '@temporalio/client'],
+    packages: ['mission-control', '@temporalio/client', '@temporalio/envconfig'],
     node: true,
   },
   main: {

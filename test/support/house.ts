@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, type Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { connect, type Database } from '../../drizzle/db.js';
 import { createBackends } from '../../src/agents/index.js';
 import { createTaskWorker } from '../../src/main/task-worker.js';
-import { createWorkspaces } from '../../src/workspace/index.js';
+import { createWorkspaces, type Workspaces } from '../../src/workspace/index.js';
 import { freshDatabase, temporal, workflowBundle } from './services.js';
 
 /** One installation for a test file: its own database, home folder, queue and worker. */
@@ -15,6 +15,7 @@ export interface House {
   readonly database: Database;
   readonly databaseUrl: string;
   readonly home: string;
+  readonly workspaces: Workspaces;
   readonly taskQueue: string;
   /** Starts another worker, after `worker.shutdown()` of the first. */
   startWorker(): Promise<RunningWorker>;
@@ -27,19 +28,30 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
+export interface HouseOptions {
+  readonly upkeep?: boolean;
+  /** Where each performed turn is noted: what was really done, told from outside. */
+  readonly effectsLog?: string;
+  /** Another Temporal store over the records and files of this house, as after a loss. */
+  readonly over?: House;
+}
+
 let count = 0;
+// What is expected to go wrong is told by the tests, not by the runtime.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 /** The real thing in one process: real Temporal, Postgres, git, and scripted agents. */
-export async function openHouse(options: { readonly upkeep?: boolean } = {}): Promise<House> {
-  const { address, namespace } = temporal();
+export async function openHouse(options: HouseOptions = {}): Promise<House> {
+  const { address } = temporal();
+  const namespace = options.over ? otherNamespace() : temporal().namespace;
   const taskQueue = `house-${process.pid}-${++count}`;
-  const { url, drop } = await freshDatabase();
-  const home = await mkdtemp(join(tmpdir(), 'mission-house-'));
+  const { url, home, close: leave } = await premises(options.over);
   const database = connect(url);
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace });
-  const workspaces = await createWorkspaces({ home, searchPath: process.env.PATH ?? '' });
-  const backends = createBackends({ scenarioFolder: null, effectsLog: null });
+  const workspaces = createWorkspaces({ home, searchPath: process.env.PATH ?? '' });
+  const { effectsLog = null } = options;
+  const backends = createBackends({ scenarioFolder: null, effectsLog });
   const started: RunningWorker[] = [];
 
   const startWorker = async (): Promise<RunningWorker> => {
@@ -72,6 +84,7 @@ export async function openHouse(options: { readonly upkeep?: boolean } = {}): Pr
     database,
     databaseUrl: url,
     home,
+    workspaces,
     taskQueue,
     startWorker,
     worker,
@@ -80,8 +93,22 @@ export async function openHouse(options: { readonly upkeep?: boolean } = {}): Pr
       await Promise.all(started.map((each) => each.stop()));
       await connection.close();
       await database.close();
-      await drop();
-      await rm(home, { recursive: true, force: true });
+      await leave();
     },
   };
 }
+
+/** Database and home folder: new ones, or those of the house that is there. */
+async function premises(over: House | undefined) {
+  if (over) return { url: over.databaseUrl, home: over.home, close: async () => {} };
+  const { url, drop } = await freshDatabase();
+  const home = await mkdtemp(join(tmpdir(), 'mission-house-'));
+  const close = async () => {
+    await drop();
+    await rm(home, { recursive: true, force: true });
+  };
+  return { url, home, close };
+}
+
+/** One that no other vitest worker uses, as `temporal().namespace` is. */
+const otherNamespace = (): string => `w${8 - Number(process.env.VITEST_POOL_ID)}`;
