@@ -184,7 +184,7 @@ const store = (link: Link) =>
       service.describeNamespace({ namespace }),
     ]);
     return {
-      cluster: clusterId ?? '',
+      cluster: clusterId || 'unknown',
       namespace: namespaceInfo?.id ?? namespace,
       version: serverVersion || 'unknown',
     };

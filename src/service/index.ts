@@ -31,6 +31,7 @@ export type Service = ReturnType<typeof createService>;
 
 /** Binds the verbs to one installation, one principal and one door. */
 export const createService = (deps: ServiceDeps) => ({
+  principal: deps.principal,
   tasks: {
     file: (request: object) => file(deps, request),
     list: (filter: TaskFilter) => list(deps, filter),

@@ -1,0 +1,86 @@
+import { ServiceError } from '../service/errors.js';
+import type { Service } from '../service/index.js';
+import { EXIT, EXIT_OF, type ExitCode, UsageError } from './exit.js';
+import type { House } from './house.js';
+import { createTerminal, type OutputOptions, type Terminal } from './terminal.js';
+
+/** What an action gets. */
+export interface Stage {
+  readonly terminal: Terminal;
+  readonly house: House;
+  /** Aborted by Ctrl-C, where an action listens to it. */
+  readonly interrupted: AbortSignal;
+}
+
+/** How a command ended; a signal is a code of its own. */
+export class Exits {
+  code: number = EXIT.ok;
+}
+
+/** Runs an action; what goes wrong is one sentence on stderr and an exit code, never a stack. */
+export async function act(
+  house: House,
+  exits: Exits,
+  output: OutputOptions,
+  action: (stage: Stage) => Promise<number | undefined>,
+): Promise<void> {
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  try {
+    const { color, ways } = await house.settings();
+    const terminal = createTerminal({ output, color, ways });
+    process.once('SIGINT', interrupt);
+    const { signal: interrupted } = interruption;
+    exits.code = (await action({ terminal, house, interrupted })) ?? EXIT.ok;
+  } catch (error) {
+    exits.code = interruption.signal.aborted ? EXIT.interrupted : await explain(house, error);
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+export type ServiceStage = Stage & { readonly service: Service };
+
+/** The same for an action over the service, which is opened for it and closed after it. */
+export function actOnService(
+  house: House,
+  exits: Exits,
+  output: OutputOptions,
+  action: (stage: ServiceStage) => Promise<number | undefined>,
+): Promise<void> {
+  return act(house, exits, output, async (stage) => {
+    const { service, close } = await house.open();
+    try {
+      return await action({ ...stage, service });
+    } finally {
+      await close();
+    }
+  });
+}
+
+async function explain(house: House, error: unknown): Promise<ExitCode> {
+  const message = isConnection(error) ? awayMessage(error) : messageOf(error);
+  // Settings that cannot be read are the error itself: then the plain name is all we have.
+  const ways = await house.settings().then(
+    (settings) => settings.ways,
+    () => null,
+  );
+  process.stderr.write(`mission: ${ways === null ? message : ways.inText(message)}\n`);
+  if (error instanceof ServiceError) return EXIT_OF[error.kind];
+  if (error instanceof UsageError || nameOf(error) === 'ConfigError') return EXIT.usage;
+  return isConnection(error) ? EXIT.unreachable : EXIT.failed;
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message || error.name : String(error);
+
+const awayMessage = (error: unknown): string =>
+  `the database does not answer (${messageOf(error)}); what is wrong: mission status`;
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
+
+/** The database went away under a command. */
+function isConnection(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^(ECONN|ETIMEDOUT|ENOTFOUND|CONNECT|57P0|08)/.test(code) || code === 'ENOENT';
+}

@@ -1,0 +1,125 @@
+import type { Command } from 'commander';
+import type { Repaired } from '../service/index.js';
+import { act, actOnService, type Exits, type Stage } from './act.js';
+import { EXIT } from './exit.js';
+import type { House, StackState, StatusDocument } from './house.js';
+import { wrapped } from './table.js';
+import type { OutputOptions, Terminal } from './terminal.js';
+import { withOutput } from './with-output.js';
+
+/** `up`, `down`, `status`, `demo`, `repair`, and `pause` and `resume` of the squad. */
+export function addHouse(program: Command, house: House, exits: Exits): void {
+  program
+    .command('up')
+    .description('start everything here, in the foreground; a second one adopts what runs')
+    .option('--demo', "open on the demo's records")
+    .action((options: { demo?: boolean }) =>
+      act(house, exits, {}, () => house.up({ demo: options.demo === true })),
+    );
+  withOutput(program.command('down').description('stop what `up` has started'))
+    .option('--drain', 'let what runs come to the end of its turn first')
+    .action((options: OutputOptions & { drain?: boolean }) =>
+      act(house, exits, options, async ({ terminal }) => {
+        const drain = options.drain === true;
+        const how = await house.down({ drain, say: terminal.say });
+        terminal.answer(DOWN[how], { outcome: how });
+        return undefined;
+      }),
+    );
+  withOutput(
+    program.command('status').description('what runs, and every locked door by name'),
+  ).action((options: OutputOptions) => act(house, exits, options, status));
+  program
+    .command('demo')
+    .description('the whole pipeline on a repository of its own, checked as it runs')
+    .action(() => act(house, exits, {}, () => house.demo()));
+  const says = 'bind the Temporal store that runs, and start the workflows that it lacks';
+  withOutput(program.command('repair').description(says)).action((options: OutputOptions) =>
+    actOnService(house, exits, options, async ({ service, terminal }) => {
+      const repaired = await service.repair();
+      terminal.answer(repairText(repaired), repaired);
+      return undefined;
+    }),
+  );
+  for (const [verb, paused] of [
+    ['pause', true],
+    ['resume', false],
+  ] as const) {
+    const about = paused ? 'hold the whole squad: nothing starts' : 'let the squad go on';
+    withOutput(program.command(verb).description(about))
+      .option('--why <text>', 'why, for the record')
+      .action((options: OutputOptions & { why?: string }) =>
+        actOnService(house, exits, options, async ({ service, terminal }) => {
+          const done = await service.pause(paused, options.why ?? 'no reason given');
+          const what = paused ? 'the squad is paused: nothing starts' : 'the squad goes on';
+          const runs = done.released === 0 ? '' : `; ${done.released} runs start`;
+          terminal.answer(`${what}${runs}`, done);
+          if (paused) terminal.hint(['mission resume']);
+          return undefined;
+        }),
+      );
+  }
+}
+
+const DOWN = {
+  stopped: 'stopped',
+  leftovers: 'nothing held the data folder; what a killed one had left is ended',
+  nothing: 'nothing runs here',
+} as const;
+
+function repairText({ rebound, started, running, closed }: Repaired): string {
+  const parts = [
+    ...(rebound ? ['bound the Temporal store that runs now'] : []),
+    started.length === 0
+      ? 'no workflow is missing'
+      : `started ${started.length} missing workflows: ${started.join(', ')}`,
+    `${running} run`,
+    ...(closed.length === 0 ? [] : [`ended in Temporal, closed by upkeep: ${closed.join(', ')}`]),
+  ];
+  return parts.join('; ');
+}
+
+async function status({ house, terminal }: Stage): Promise<number> {
+  const [stack, { version }] = await Promise.all([house.stack(), house.settings()]);
+  const { service, close } = await house.open();
+  try {
+    const found: StatusDocument = { ...(await service.status()), stack, version };
+    terminal.answer(statusText(found, terminal), found);
+    return found.healthy ? EXIT.ok : EXIT.failed;
+  } finally {
+    await close();
+  }
+}
+
+function statusText(found: StatusDocument, terminal: Terminal): string {
+  const { colors, width, ways } = terminal;
+  const parts = partsOf(found);
+  if (found.healthy) return `${colors.green('Healthy')}: ${parts.join('; ')}`;
+  const count = found.doors.length;
+  const head = `${count} locked ${count === 1 ? 'door' : 'doors'}:`;
+  const doors = found.doors.flatMap(({ door, sentence, command }) => [
+    ...wrapped(`${colors.red(door)}: ${ways.inText(sentence)}`, width, '  '),
+    ...(command === null ? [] : [`    ${colors.cyan(ways.inText(command))}`]),
+  ]);
+  return [colors.bold(head), ...doors, ...wrapped(`Running: ${parts.join('; ')}`, width, '')].join(
+    '\n',
+  );
+}
+
+function partsOf(found: StatusDocument): string[] {
+  const { stack, postgres, temporal, workers, taskQueue, rehearsing, openTasks, version } = found;
+  const own = temporal && stack.cliVersion ? ` (CLI ${stack.cliVersion})` : '';
+  const ui = stack.uiUrl !== null && temporal !== null ? `, Web UI ${stack.uiUrl}` : '';
+  return [
+    `mission ${version}, Node ${process.versions.node}`,
+    postgres ? `Postgres ${postgres.version}${portOf(stack)}` : 'no database',
+    temporal ? `Temporal ${temporal.version}${own} at ${temporal.address}${ui}` : 'no Temporal',
+    `${workers} ${workers === 1 ? 'worker' : 'workers'} on ${taskQueue}`,
+    `${openTasks} open ${openTasks === 1 ? 'task' : 'tasks'}`,
+    ...(rehearsing ? ['rehearsing: no agent is connected, so every run is REHEARSED'] : []),
+    `data in ${stack.home}`,
+  ];
+}
+
+const portOf = ({ postgresPort }: StackState): string =>
+  postgresPort === null ? '' : ` on port ${postgresPort}`;

@@ -1,0 +1,72 @@
+import { Command, CommanderError } from 'commander';
+import { Exits } from './act.js';
+import { addAgents, addPolicies, addRepositories } from './configuration.js';
+import { EXIT } from './exit.js';
+import type { House } from './house.js';
+import { addHouse } from './house-commands.js';
+import { meantCommand } from './suggest.js';
+import { addTaskCreate } from './task-create.js';
+import { addTaskFollowers } from './task-follow.js';
+import { addTaskReads } from './task-read.js';
+import { addTaskVerbs } from './task-verbs.js';
+
+const ABOUT =
+  'A squad of AI agents, every task executed by one, reviewed by another on the same record, and landed.';
+
+const EXITS = `
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 5 waits for a person, 6 budget or limit,
+7 server or Temporal unreachable, 8 timeout, 130 interrupted.`;
+
+/** Runs one command line; answers the exit code. */
+export async function run(argv: readonly string[], house: House): Promise<number> {
+  const exits = new Exits();
+  const program = build(house, exits);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exits.code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help that was asked for is an answer; help for want of a verb is a usage error.
+    return error.exitCode === 0 ? EXIT.ok : await usage(program, argv, house, error);
+  }
+}
+
+function build(house: House, exits: Exits): Command {
+  const program = new Command('mission')
+    .description(ABOUT)
+    .addHelpText('after', EXITS)
+    .showHelpAfterError(false)
+    .exitOverride()
+    // What is wrong is said by `usage`, once the right word for it is known.
+    .configureOutput({ outputError: () => undefined });
+  addHouse(program, house, exits);
+  const task = program.command('task').description('file tasks, look at them, decide about them');
+  addTaskCreate(task, house, exits);
+  addTaskReads(program, task, house, exits);
+  addTaskFollowers(task, house, exits);
+  addTaskVerbs(task, house, exits);
+  addRepositories(program, house, exits);
+  addAgents(program, house, exits);
+  addPolicies(program, house, exits);
+  return program;
+}
+
+async function usage(
+  program: Command,
+  argv: readonly string[],
+  house: House,
+  error: CommanderError,
+): Promise<number> {
+  if (error.code === 'commander.help') return EXIT.usage; // printed already
+  const ways = await house.settings().then(
+    (settings) => settings.ways,
+    () => null,
+  );
+  const meant = error.code === 'commander.unknownCommand' ? meantCommand(program, argv) : null;
+  const said = error.message
+    .replace(/^error: /, '')
+    .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?');
+  const message = meant === null ? said : `${said.split(';')[0]}; did you mean: mission ${meant}`;
+  process.stderr.write(`mission: ${ways?.inText(message) ?? message}\n`);
+  return EXIT.usage;
+}

@@ -1,0 +1,74 @@
+import pc from 'picocolors';
+import type { Ways } from './ways.js';
+
+/** How the answer is wanted. */
+export interface OutputOptions {
+  readonly json?: boolean;
+  readonly jsonl?: boolean;
+  readonly quiet?: boolean;
+}
+
+export type Colors = ReturnType<typeof pc.createColors>;
+
+/** stdout is the answer and nothing else; stderr is all else. */
+export interface Terminal {
+  readonly colors: Colors;
+  readonly errorColors: Colors;
+  /** Columns of the answer; unlimited where nobody looks at it. */
+  readonly width: number;
+  readonly isTty: boolean;
+  readonly ways: Ways;
+  /** One document where JSON is wanted, else the text. */
+  answer(text: string, document: unknown): void;
+  /** One line of a stream: its own document with `--jsonl`. */
+  line(text: string, document: unknown): void;
+  /** The answer byte by byte. */
+  raw(bytes: string | Uint8Array): void;
+  /** For people alone: progress, notes. */
+  say(text: string): void;
+  /** What to type next. */
+  hint(commands: readonly string[]): void;
+}
+
+interface TerminalSettings {
+  readonly output: OutputOptions;
+  /** Wanted, unwanted, or as the terminal is. */
+  readonly color: boolean | null;
+  readonly ways: Ways;
+}
+
+export function createTerminal({ output, color, ways }: TerminalSettings): Terminal {
+  const { stdout, stderr } = process;
+  const isTty = stdout.isTTY === true;
+  const colors = pc.createColors(color ?? isTty);
+  const errorColors = pc.createColors(color ?? stderr.isTTY === true);
+  const isMachine = output.json === true || output.jsonl === true;
+  const print = (text: string) => void stdout.write(text === '' ? '' : `${text}\n`);
+  const say = (text: string) => {
+    if (!output.quiet) stderr.write(`${ways.inText(text)}\n`);
+  };
+  return {
+    colors,
+    errorColors,
+    width: isTty ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY,
+    isTty,
+    ways,
+    answer: (text, document) =>
+      print(isMachine ? JSON.stringify(inDocument(document, ways), null, 2) : text),
+    line: (text, document) => print(isMachine ? JSON.stringify(inDocument(document, ways)) : text),
+    raw: (bytes) => void stdout.write(bytes),
+    say,
+    hint: (commands) => {
+      if (isMachine) return;
+      for (const command of commands) say(errorColors.dim('  → ') + errorColors.cyan(command));
+    },
+  };
+}
+
+/** Commands in a document run as they are pasted, too. */
+const inDocument = (document: unknown, ways: Ways): unknown =>
+  JSON.parse(JSON.stringify(document), (key, value: unknown) => {
+    if (key === 'command' && typeof value === 'string') return ways.inText(value);
+    if (key !== 'commands' || !Array.isArray(value)) return value;
+    return value.map((each) => (typeof each === 'string' ? ways.inText(each) : each));
+  });

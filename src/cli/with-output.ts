@@ -1,0 +1,11 @@
+import type { Command } from 'commander';
+
+/** Every command answers people or programs. */
+export const withOutput = (command: Command): Command =>
+  command
+    .option('--json', 'answer with one JSON document')
+    .option('-q, --quiet', 'print the answer and nothing else');
+
+/** The same of what goes on: one document at its end, or a document a line. */
+export const withStream = (command: Command): Command =>
+  withOutput(command).option('--jsonl', 'answer with one JSON document a line');
