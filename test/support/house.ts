@@ -34,6 +34,8 @@ export interface HouseOptions {
   readonly effectsLog?: string;
   /** Another Temporal store over the records and files of this house, as after a loss. */
   readonly over?: House;
+  /** Its own unless set. The files of one vitest worker, which share a namespace, run in turn. */
+  readonly taskQueue?: string;
 }
 
 let count = 0;
@@ -44,7 +46,7 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const { address } = temporal();
   const namespace = options.over ? otherNamespace() : temporal().namespace;
-  const taskQueue = `house-${process.pid}-${++count}`;
+  const { taskQueue = `house-${process.pid}-${++count}` } = options;
   const { url, home, close: leave } = await premises(options.over);
   const database = connect(url);
   const connection = await Connection.connect({ address });
