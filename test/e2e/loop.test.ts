@@ -13,7 +13,7 @@ const scenario = (body: object) => `Do it.\n\n\`\`\`scenario\n${JSON.stringify(b
 test('a task is executed, sent back, executed again, reviewed and stored', async () => {
   const handle = await house.client.workflow.start('task', {
     taskQueue: house.taskQueue,
-    workflowId: 'anything-1',
+    workflowId: `anything-${house.taskQueue}`,
     args: [
       {
         title: 'Implement search pagination',
