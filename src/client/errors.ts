@@ -12,11 +12,9 @@ export type MissionErrorCode =
   | 'Unreachable'
   | 'Timeout';
 
-/** Every error that this package throws on purpose. The message is a sentence fit for a person. */
+/** Every error that this package throws on purpose. The message is fit for a person; `cause` is Temporal's. */
 export abstract class MissionError extends Error {
   abstract readonly code: MissionErrorCode;
-  /** Temporal's own error underneath, where there is one. */
-  declare readonly cause?: unknown;
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

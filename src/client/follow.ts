@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskOutcome, TaskState } from '../contract.js';
 import { isTerminal } from '../domain/task.js';
 import { type MissionError, TaskFailed, Timeout, Unreachable } from './errors.js';
-import { ask, type Link } from './link.js';
+import { ask, type Call, type Link } from './link.js';
 
 export interface FollowOptions {
   /** Ends the waiting. */
@@ -31,7 +31,7 @@ async function* happenings(
   options: FollowOptions,
 ): AsyncGenerator<void, void, undefined> {
   const { connection, namespace } = link;
-  const call = { what: 'the history', workflowId, timeoutMs: LONG_POLL_MS };
+  const call = callOf('the history', workflowId, LONG_POLL_MS);
   const request = {
     namespace,
     execution: { workflowId },
@@ -95,13 +95,20 @@ export async function outcome(
   }
 }
 
+const callOf = (what: string, workflowId: string, timeoutMs?: number): Call => ({
+  what,
+  workflowId,
+  answeredBy: 'server',
+  timeoutMs,
+});
+
 const outcomeNow = (link: Link, workflowId: string) =>
-  ask<TaskOutcome>(link, { what: 'result', workflowId }, () =>
+  ask<TaskOutcome>(link, callOf('the result', workflowId), () =>
     link.client.workflow.getHandle(workflowId).result(),
   );
 
 async function isRunning(link: Link, workflowId: string, options: FollowOptions): Promise<boolean> {
-  const call = { what: 'describe', workflowId };
+  const call = callOf('describe', workflowId);
   const { status } = await outlasting(options, () =>
     ask(link, call, () => link.client.workflow.getHandle(workflowId).describe()),
   );

@@ -59,7 +59,7 @@ export interface TaskHandle extends Verbs<VerbAnswer, AskOptions> {
 
 export function handleOf(link: Link, workflowId: string): TaskHandle {
   const workflow = link.client.workflow.getHandle(workflowId);
-  const call = (what: string): Call => ({ what, workflowId });
+  const call = (what: string): Call => ({ what, workflowId, answeredBy: 'worker' });
   const state = () => ask(link, call('state'), () => workflow.query(stateQuery));
 
   const verbs = verbsOver<VerbAnswer, AskOptions>((verb, content, options) => {
@@ -71,7 +71,9 @@ export function handleOf(link: Link, workflowId: string): TaskHandle {
     );
   });
   const signal = verbsOver<void, VerbOptions>((verb, content, options) =>
-    ask(link, call(verb), () => workflow.signal(verb, messageOf(content, options, link.by))),
+    ask(link, { ...call(verb), answeredBy: 'server' }, () =>
+      workflow.signal(verb, messageOf(content, options, link.by)),
+    ),
   );
 
   return {

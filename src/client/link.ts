@@ -23,6 +23,8 @@ export interface Call {
   /** The verb or the name of the query, for messages. */
   readonly what: string;
   readonly workflowId: string;
+  /** Who has to be there, `worker` unless set: verbs and queries are answered by one. */
+  readonly answeredBy?: 'worker' | 'server';
   readonly timeoutMs?: number | undefined;
   /** Of a verb: it may still be applied when the call has timed out. */
   readonly messageId?: string;
@@ -39,14 +41,20 @@ export async function ask<T>(link: Link, call: Call, work: () => Promise<T>): Pr
       return await link.connection.withDeadline(deadline, work);
     } catch (error) {
       const explained = await explain(link, call, error);
-      if (explained !== SOON || Date.now() > deadline) throw explained;
+      if (explained !== SOON) throw explained;
+      if (Date.now() > deadline) throw notRegistered(call, error);
       await sleep(100);
     }
   }
 }
 
-/** The worker that has just taken the task is about to register it: asking again helps. */
-const SOON = new Timeout('the task is not registered: can its worker reach the database?', null);
+/** A worker has just taken the task and is about to register it: asking again helps. */
+const SOON = Symbol('soon');
+
+const notRegistered = ({ workflowId }: Call, cause: unknown): Timeout =>
+  new Timeout(`${workflowId} is not registered yet: can its worker reach the database?`, null, {
+    cause,
+  });
 
 const triedBy = (link: Link, { what, workflowId }: Call): Attempted => ({
   what,
@@ -60,12 +68,14 @@ async function explain(link: Link, call: Call, error: unknown): Promise<unknown>
   switch (meaning.kind) {
     case 'error':
       return meaning.error;
-    case 'silent':
-      return (await answers(link)) ? noWorker(link, call, error) : unreachable(link.address, error);
+    case 'silent': {
+      const isWorker = call.answeredBy !== 'server' && (await answers(link));
+      return isWorker ? noWorker(link, call, error) : unreachable(link.address, error);
+    }
     case 'ended':
       return await howItEnded(link, call);
     case 'unregistered':
-      return await whyUnregistered(link, call, error);
+      return await whyUnregistered(link, call);
     case 'unknown':
       return error;
     default:
@@ -113,11 +123,12 @@ async function howItEnded(link: Link, call: Call): Promise<unknown> {
 }
 
 /** Asked before its worker has registered it: not yet, or never? */
-async function whyUnregistered(link: Link, call: Call, error: unknown): Promise<unknown> {
-  const { status } = await link.client.workflow.getHandle(call.workflowId).describe();
-  if (status.name === 'RUNNING') return SOON;
-  const end = await endOf(link, call);
-  return end instanceof Error ? end : error;
+async function whyUnregistered(link: Link, call: Call): Promise<unknown> {
+  const { workflowId } = call;
+  const { status } = await ask(link, { what: 'describe', workflowId, answeredBy: 'server' }, () =>
+    link.client.workflow.getHandle(workflowId).describe(),
+  );
+  return status.name === 'RUNNING' ? SOON : await endOf(link, call);
 }
 
 /** The outcome of a workflow that has ended, or why it has none. */

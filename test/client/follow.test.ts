@@ -8,7 +8,7 @@ let house: House;
 let mission: MissionControl;
 beforeAll(async () => {
   house = await openHouse();
-  mission = await connectTo(house, { timeoutMs: 1_000 });
+  mission = await connectTo(house, { timeoutMs: 3_000 });
 });
 afterAll(async () => {
   await mission.close();
@@ -103,7 +103,7 @@ test('outlasts a worker that goes away and another that comes', async () => {
 });
 
 test('without patience an outage is an error', async () => {
-  const nobody = await connectTo({ taskQueue: `nobody-${process.pid}` }, { timeoutMs: 300 });
+  const nobody = await connectTo({ taskQueue: `nobody-${process.pid}` }, { timeoutMs: 2_000 });
   const task = await nobody.tasks.start({ title: 'x' });
   await expect(all(task.follow({ patienceMs: 0 }))).rejects.toBeInstanceOf(Timeout);
   await nobody.close();

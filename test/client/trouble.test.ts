@@ -91,13 +91,13 @@ describe('connect', () => {
 
 describe('no worker', () => {
   test('a verb is a Timeout, and the same call again gets the answer', async () => {
-    const hasty = await connectTo(house, { timeoutMs: 500 });
-    const waiting = await hasty.tasks.start({ title: 'A plan', assignee: 'lead' });
-    const task = await hasty.tasks.get(waiting.workflowId);
-    await task.state();
+    const hasty = await connectTo(house, { timeoutMs: 2_000 });
+    const { workflowId, state } = await mission.tasks.start({ title: 'A plan', assignee: 'lead' });
+    await state();
     await house.worker.stop();
 
-    const error = await task.approve().catch((thrown: unknown) => thrown);
+    const task = await hasty.tasks.get(workflowId);
+    const error = await task.approve({ timeoutMs: 300 }).catch((thrown: unknown) => thrown);
     if (!(error instanceof Timeout)) throw error;
     const { messageId } = error;
     expect(error.message).toContain('it may still be applied');
