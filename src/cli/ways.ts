@@ -46,7 +46,8 @@ function programOf({ program, root, cwd, searchPath }: Place): string {
 /** What the shell would run for this name, without links; null when there is none. */
 function firstOnPath(name: string, searchPath: string): string | null {
   for (const folder of searchPath.split(delimiter)) {
-    if (folder === '') continue;
+    // npm puts these there for the programs that it starts; the person's shell has none of them.
+    if (folder === '' || /[\\/]node_modules[\\/]\.bin$|[\\/]node-gyp-bin$/.test(folder)) continue;
     const found = realpath(join(folder, name));
     if (found !== null) return found;
   }
