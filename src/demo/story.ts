@@ -137,20 +137,20 @@ const changelog = {
 
 const notes = {
   match: { titlePattern: `^${TITLES.note} \\d+$` },
-  executions: [{ turns: [turn(1200, 'note.md', 'What was found.\n')], report: 'Note written' }],
+  executions: [{ turns: [turn(800, 'note.md', 'What was found.\n')], report: 'Note written' }],
 };
 
 const benchmark = {
   match: { title: TITLES.benchmark },
   executions: [
     {
-      turns: [1, 2, 3, 4].map((step) => turn(700, `bench/step-${step}.txt`, `step ${step}\n`)),
+      turns: [1, 2, 3, 4].map((step) => turn(500, `bench/step-${step}.txt`, `step ${step}\n`)),
       report: 'Benchmark made in four steps',
     },
   ],
   reviews: [
     {
-      turns: [1, 2, 3, 4].map((step) => ({ delayMs: 700, say: `reading step ${step}`, tokens })),
+      turns: [1, 2, 3, 4].map((step) => ({ delayMs: 500, say: `reading step ${step}`, tokens })),
       verdict: { verdict: 'APPROVED', summary: 'All four steps are there' },
     },
   ],
