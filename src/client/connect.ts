@@ -4,7 +4,7 @@ import { unreachable } from './failures.js';
 import type { Link } from './link.js';
 import { type Tasks, tasksOf } from './tasks.js';
 
-/** What is not given comes from the environment: TEMPORAL_* variables, a profile, the user's name. */
+/** What is not given comes from the environment: TEMPORAL_*, a profile, the user's name. */
 export interface ConnectOptions {
   /** `host:port`; else TEMPORAL_ADDRESS or a profile's, else `localhost:7233`. */
   readonly address?: string;

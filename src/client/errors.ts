@@ -1,4 +1,4 @@
-/** What a caller tells errors apart by: the name of the class, also after they crossed a process. */
+/** The name of the class, by which errors are told apart also where classes do not reach. */
 export type MissionErrorCode =
   | 'InvalidTaskInput'
   | 'InvalidMessage'
@@ -12,7 +12,7 @@ export type MissionErrorCode =
   | 'Unreachable'
   | 'Timeout';
 
-/** Every error that this package throws on purpose. The message is fit for a person; `cause` is Temporal's. */
+/** All errors that are thrown on purpose. The message is for people; `cause` is Temporal's own. */
 export abstract class MissionError extends Error {
   abstract readonly code: MissionErrorCode;
 
@@ -22,7 +22,7 @@ export abstract class MissionError extends Error {
   }
 }
 
-/** What was asked for cannot be a task: nothing is stored, and asking the same again fails again. */
+/** What was asked for cannot be a task: nothing is stored, and the same again fails again. */
 export class InvalidTaskInput extends MissionError {
   readonly code = 'InvalidTaskInput';
   /** The first field that is wrong, as in `input.priority`. */
@@ -102,7 +102,7 @@ export class Unreachable extends MissionError {
 
 /**
  * Temporal answers, but no worker did in time. A decision may still arrive: repeat the call with
- * `{ messageId }` of this error, and it is applied once and answered once, however often it is sent.
+ * `{ messageId }` of this error; however often it is sent, it is applied once and answered once.
  */
 export class Timeout extends MissionError {
   readonly code = 'Timeout';

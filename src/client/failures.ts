@@ -162,8 +162,8 @@ const causedBy = (cause: unknown): ErrorOptions => ({ cause });
 
 export const notFound = (tried: Attempted, cause?: unknown): TaskNotFound =>
   new TaskNotFound(
-    `there is no task "${tried.workflowId}" in namespace "${tried.namespace}" of ${tried.address}; ` +
-      'tasks.list() shows which there are',
+    `there is no task "${tried.workflowId}" in namespace "${tried.namespace}" of ` +
+      `${tried.address}; tasks.list() shows which there are`,
     causedBy(cause),
   );
 

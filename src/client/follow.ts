@@ -66,7 +66,7 @@ export async function* follow(
         shown = text;
         if (isTerminal(state.status)) return;
       }
-      // Closed without an end: a reset goes on as another run of the same id, all else is a failure.
+      // Closed without an end: a reset goes on as another run of the same id, else it failed.
       if (!(await isRunning(link, workflowId, options))) {
         await outlasting(options, () => outcomeNow(link, workflowId));
         return;
@@ -98,7 +98,6 @@ export async function outcome(
 const callOf = (what: string, workflowId: string, timeoutMs?: number): Call => ({
   what,
   workflowId,
-  answeredBy: 'server',
   timeoutMs,
 });
 
@@ -120,7 +119,7 @@ const abortable =
   (): Promise<T> =>
     signal === undefined ? work() : connection.withAbortSignal(signal, work);
 
-/** Tries again while no worker, or Temporal itself, does not answer: someone may just restart it. */
+/** Tries again while a worker or Temporal itself does not answer: somebody may restart it. */
 async function outlasting<T>(options: FollowOptions, work: () => Promise<T>): Promise<T> {
   const { signal, patienceMs = 60_000, onTrouble } = options;
   const since = Date.now();

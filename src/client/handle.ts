@@ -49,7 +49,7 @@ export interface TaskHandle extends Verbs<VerbAnswer, AskOptions> {
   follow(options?: FollowOptions): AsyncGenerator<TaskState, void, undefined>;
 
   /**
-   * How the task ended, however long that takes; `REJECTED` and `CANCELLED` are outcomes, no errors.
+   * How the task ended, however long that takes; `REJECTED` and `CANCELLED` are no errors.
    * @throws InvalidTaskInput, DuplicateKey, TaskEnded (it could not be filed), TaskFailed
    *   (terminated in Temporal), TaskNotFound, Unreachable (for longer than `patienceMs`);
    *   the signal's reason when `signal` aborts
@@ -59,8 +59,9 @@ export interface TaskHandle extends Verbs<VerbAnswer, AskOptions> {
 
 export function handleOf(link: Link, workflowId: string): TaskHandle {
   const workflow = link.client.workflow.getHandle(workflowId);
-  const call = (what: string): Call => ({ what, workflowId, answeredBy: 'worker' });
-  const state = () => ask(link, call('state'), () => workflow.query(stateQuery));
+  const call = (what: string): Call => ({ what, workflowId });
+  const query = (what: string): Call => ({ what, workflowId, answeredBy: 'worker' });
+  const state = () => ask(link, query('state'), () => workflow.query(stateQuery));
 
   const verbs = verbsOver<VerbAnswer, AskOptions>((verb, content, options) => {
     const message = messageOf(content, options, link.by);
@@ -71,9 +72,7 @@ export function handleOf(link: Link, workflowId: string): TaskHandle {
     );
   });
   const signal = verbsOver<void, VerbOptions>((verb, content, options) =>
-    ask(link, { ...call(verb), answeredBy: 'server' }, () =>
-      workflow.signal(verb, messageOf(content, options, link.by)),
-    ),
+    ask(link, call(verb), () => workflow.signal(verb, messageOf(content, options, link.by))),
   );
 
   return {
@@ -81,7 +80,7 @@ export function handleOf(link: Link, workflowId: string): TaskHandle {
     workflowId,
     signal,
     state,
-    timeline: () => ask(link, call('timeline'), () => workflow.query(timelineQuery)),
+    timeline: () => ask(link, query('timeline'), () => workflow.query(timelineQuery)),
     follow: (options = {}) => follow(link, workflowId, state, options),
     result: (options = {}) => outcome(link, workflowId, options),
   };

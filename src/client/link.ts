@@ -23,7 +23,7 @@ export interface Call {
   /** The verb or the name of the query, for messages. */
   readonly what: string;
   readonly workflowId: string;
-  /** Who has to be there, `worker` unless set: verbs and queries are answered by one. */
+  /** Who has to be there: a worker for verbs (what has a `messageId`), else the server alone. */
   readonly answeredBy?: 'worker' | 'server';
   readonly timeoutMs?: number | undefined;
   /** Of a verb: it may still be applied when the call has timed out. */
@@ -69,7 +69,8 @@ async function explain(link: Link, call: Call, error: unknown): Promise<unknown>
     case 'error':
       return meaning.error;
     case 'silent': {
-      const isWorker = call.answeredBy !== 'server' && (await answers(link));
+      const { messageId, answeredBy = messageId === undefined ? 'server' : 'worker' } = call;
+      const isWorker = answeredBy === 'worker' && (await answers(link));
       return isWorker ? noWorker(link, call, error) : unreachable(link.address, error);
     }
     case 'ended':
@@ -125,7 +126,7 @@ async function howItEnded(link: Link, call: Call): Promise<unknown> {
 /** Asked before its worker has registered it: not yet, or never? */
 async function whyUnregistered(link: Link, call: Call): Promise<unknown> {
   const { workflowId } = call;
-  const { status } = await ask(link, { what: 'describe', workflowId, answeredBy: 'server' }, () =>
+  const { status } = await ask(link, { what: 'describe', workflowId }, () =>
     link.client.workflow.getHandle(workflowId).describe(),
   );
   return status.name === 'RUNNING' ? SOON : await endOf(link, call);

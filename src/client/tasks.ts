@@ -100,7 +100,7 @@ async function start(link: Link, asked: NewTask, options: StartOptions): Promise
     request.key === null ? uuidv7() : digestOf([request.source, request.key]),
   );
   const begin = (differences: { workflowIdReusePolicy?: 'ALLOW_DUPLICATE_FAILED_ONLY' } = {}) =>
-    ask(link, { what: 'start', workflowId, answeredBy: 'server' }, async () => {
+    ask(link, { what: 'start', workflowId }, async () => {
       const filed = { ...taskStart({ ...request, workflowId }, link.taskQueue), args: [input] };
       await link.client.workflow.start(TASK_WORKFLOW, { ...filed, ...differences });
     }).catch((error: unknown) => {
@@ -129,7 +129,7 @@ const digestOf = (parts: readonly (string | null)[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 
 const describe = (link: Link, workflowId: string) =>
-  ask(link, { what: 'describe', workflowId, answeredBy: 'server' }, () =>
+  ask(link, { what: 'describe', workflowId }, () =>
     link.client.workflow.getHandle(workflowId).describe(),
   );
 
@@ -156,7 +156,7 @@ async function list(link: Link, options: ListOptions): Promise<ListedTask[]> {
     ...(status === undefined ? [] : [`TaskStatus = ${quoted(status)}`]),
     ...(assignee === undefined ? [] : [`Assignee = ${quoted(assignee)}`]),
   ].join(' AND ');
-  return ask(link, { what: 'list', workflowId: '', answeredBy: 'server' }, async () => {
+  return ask(link, { what: 'list', workflowId: '' }, async () => {
     const found: ListedTask[] = [];
     for await (const one of link.client.workflow.list({ query, pageSize: limit })) {
       if (found.length >= limit) break;
