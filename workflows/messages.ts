@@ -22,6 +22,7 @@ import { PRIORITIES, VERBS, type Verb } from '../src/domain/task.js';
 import { sayingWhy } from './endings.js';
 import { steps } from './proxies.js';
 import type { TaskView } from './task-view.js';
+import { describeVerb } from './what-to-do.js';
 
 /** What the messages of a task act on, once it is registered. */
 interface Hearer {
@@ -46,20 +47,26 @@ export function listen(): { open(hearer: Hearer): void } {
   const apply = (message: VerbMessage): Promise<VerbAnswer> =>
     inTurn(async () => {
       const { view, applied } = await registered();
-      const answer = await sayingWhy(steps.applyVerb(view.taskId, message));
+      const summary = `${message.verb} by ${message.by}`;
+      const apply = steps.applyVerb.executeWithOptions({ summary }, [view.taskId, message]);
+      const answer = await sayingWhy(apply);
       view.answered(answer);
       applied(message, answer);
       return answer;
     });
 
   for (const verb of VERBS) hearVerb(verb, apply);
-  setHandler(runPromoted, async ({ run }) => (await registered()).granted(run));
-  setHandler(lookAgain, () => inTurn(async () => (await registered()).lookAgain()));
-  setHandler(stateQuery, () => {
+  const granted = async (grant: { run: string }) => (await registered()).granted(grant.run);
+  const again = () => inTurn(async () => (await registered()).lookAgain());
+  const state = () => {
     if (hearer === null) throw new Error('the task is not registered yet');
     return hearer.view.current();
-  });
-  setHandler(timelineQuery, () => hearer?.view.timeline() ?? []);
+  };
+  const timeline = () => hearer?.view.timeline() ?? [];
+  setHandler(runPromoted, granted, { description: 'Not for people: a run may start.' });
+  setHandler(lookAgain, again, { description: 'Not for people: a policy or the squad changed.' });
+  setHandler(stateQuery, state, { description: 'Where the task stands, and all its runs.' });
+  setHandler(timelineQuery, timeline, { description: 'The history of the task, line by line.' });
   setDefaultSignalHandler((name) => {
     log.warn(`signal "${name}" is not known and was ignored; known are ${VERBS.join(', ')}`);
   });
@@ -85,7 +92,7 @@ function queue() {
 
 /** The signal for who need no answer, the update for who do; both end in one decision. */
 function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswer>): void {
-  const description = DESCRIPTIONS[verb];
+  const description = describeVerb(verb);
   let heard = 0;
   // Counted, not random: a reset delivers the same signals in the same order, under the same ids.
   const nextId = () => `${workflowInfo().firstExecutionRunId}/${verb}/${++heard}`;
@@ -118,21 +125,6 @@ function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswe
 const ignored = (verb: Verb, why: string) => log.warn(`signal ${verb} was ignored: ${why}`);
 
 const refusal = (message: string, type: string) => ApplicationFailure.nonRetryable(message, type);
-
-const DESCRIPTIONS = {
-  approve: 'Admits the task from the inbox. Input: {"by": "person:ann"}',
-  reject: 'Refuses the task in the inbox and ends it. Input: {"by": "person:ann", "reason": "…"}',
-  guide: 'Tells the next execution something. Input: {"by": "person:ann", "text": "…"}',
-  answer: 'Answers the question that blocks the task. Input: {"by": "person:ann", "text": "…"}',
-  retry: 'Grants one more cycle, or the failed step again. Input: {"by": "person:ann"}',
-  reassign:
-    'Gives the task to others. Input: {"by": "person:ann", "executor": "…", "reviewers": ["…"]}',
-  accept: 'Accepts the last result as it is. Input: {"by": "person:ann"}',
-  cancel: 'Stops the task. Input: {"by": "person:ann", "reason": "…"}',
-  reprioritise: 'Moves the task in the line. Input: {"by": "person:ann", "priority": "URGENT"}',
-  pause: 'Holds the task until `resume`. Input: {"by": "person:ann"}',
-  resume: 'Lets a paused task go on. Input: {"by": "person:ann"}',
-} as const satisfies Record<Verb, string>;
 
 /** A message as any client may send it; a sentence when it cannot be used. */
 function toMessage(verb: Verb, raw: unknown, nextId: () => string): VerbMessage | string {

@@ -55,6 +55,7 @@ export class TaskLife {
       granted: (run) => life.runs.grant(run),
       lookAgain: async () => {
         life.admission = await steps.decideAgain(begun.taskId);
+        life.view.decided(life.admission);
       },
       applied: (message, answer) => life.heed(message, answer),
     });

@@ -1,5 +1,6 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import {
+  type AdmissionAnswer,
   attribute,
   type Begun,
   type OpenedRun,
@@ -12,6 +13,8 @@ import {
 import { taskLabel } from '../src/domain/ids.js';
 import { isTerminal, type Priority, type WaitReason } from '../src/domain/task.js';
 import { timeline, timelineMarkdown } from '../src/domain/timeline.js';
+import { explainWait } from '../src/domain/wait.js';
+import { whatToDo } from './what-to-do.js';
 
 type Facts = Omit<TaskState, 'runs' | 'cycle' | 'waitingFor'>;
 
@@ -19,6 +22,7 @@ type Facts = Omit<TaskState, 'runs' | 'cycle' | 'waitingFor'>;
 export class TaskView {
   readonly taskId: string;
   private facts: Facts;
+  private admission: AdmissionAnswer;
   /** Every run, as the record last told. */
   private record: readonly RunSummary[] = [];
   /** Runs that were granted since: the record tells of them when they end. */
@@ -28,6 +32,7 @@ export class TaskView {
 
   constructor(begun: Begun) {
     this.taskId = begun.taskId;
+    this.admission = begun.admission;
     this.facts = {
       taskId: begun.taskId,
       number: begun.number,
@@ -83,7 +88,14 @@ export class TaskView {
   answered(answer: VerbAnswer): void {
     const { assignee, reviewers, priority, paused, status, blocked } = answer;
     this.record = answer.runs;
+    this.admission = answer.admission;
     this.change({ assignee, reviewers, priority, paused, status, blocked });
+  }
+
+  /** After a change of policy or roster. */
+  decided(admission: AdmissionAnswer): void {
+    this.admission = admission;
+    this.change({});
   }
 
   outcome(): TaskOutcome {
@@ -99,7 +111,13 @@ export class TaskView {
     const { status, blocked } = this.facts;
     this.facts = { ...this.facts, ...part, ...(isTerminal(status) ? { status, blocked } : {}) };
     this.showAttributes();
-    setCurrentDetails(timelineMarkdown(this.head(), this.lines()));
+    this.showDetails();
+  }
+
+  /** No event: the page asks a worker for them. */
+  private showDetails(): void {
+    const below = whatToDo(this.current(), this.admission);
+    setCurrentDetails(timelineMarkdown(this.head(), this.lines(), below));
   }
 
   /** One upsert for all that has changed: each costs an event. */
@@ -140,11 +158,16 @@ export class TaskView {
   }
 
   private head() {
-    const { number, title, status, blocked, rehearsed } = this.facts;
-    return { number, title, status, blockedBy: blocked, rehearsed, waits: this.waitingFor() };
+    const { number, label, title, status, blocked, rehearsed } = this.facts;
+    const reason = this.waitingFor();
+    const waits = reason === null ? null : explainWait({ ...BARE, reason }, { label }).sentence;
+    return { number, title, status, blockedBy: blocked, rehearsed, waits };
   }
 
   private lines() {
     return this.runs().map((run) => ({ ...run, agent: run.agentName }));
   }
 }
+
+/** The numbers behind a wait are read where it is shown: here they would be those of long ago. */
+const BARE = { rule: null, value: null, since: null, place: null, detail: null } as const;

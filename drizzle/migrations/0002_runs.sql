@@ -77,7 +77,7 @@ $$;
 create function run_json(r runs) returns jsonb language sql stable as $$
   select jsonb_build_object('id', r.id, 'kind', r.kind, 'number', r.number, 'cycle', r.cycle,
     'agentName', coalesce((select name from agents where id = r.agent_id), r.by_person, '(nobody yet)'),
-    'state', r.state, 'summary', coalesce(r.summary, r.error), 'verdict', r.verdict_kind,
+    'state', r.state, 'summary', coalesce(r.summary, r.error, r.question), 'verdict', r.verdict_kind,
     'superseded', r.superseded, 'byPerson', r.by_person is not null)
 $$;
 --> statement-breakpoint

@@ -11,7 +11,10 @@ export interface TimelineRun {
   readonly cycle: number;
   readonly agent: string;
   readonly state: RunState;
-  /** An execution's report, a review's first blocking issue or summary, or a failure's cause. */
+  /**
+   * An execution's report, a review's first blocking issue or summary, a failure's cause, or the
+   * question of a run that waits for its answer.
+   */
   readonly summary: string | null;
   readonly verdict: VerdictKind | null;
   readonly superseded: boolean;
@@ -41,12 +44,20 @@ export function timeline(task: TimelineTask, runs: readonly TimelineRun[]): stri
 /** The server takes no more than this as a workflow's current details. */
 const MARKDOWN_BYTES = 20_000;
 
-/** The same for Temporal's Web UI. Too long a history loses lines of its middle, and says so. */
-export function timelineMarkdown(task: TimelineTask, runs: readonly TimelineRun[]): string {
+/**
+ * The same for Temporal's Web UI, with a few lines of Markdown below it. Too long a history loses
+ * lines of its middle, and says so.
+ */
+export function timelineMarkdown(
+  task: TimelineTask,
+  runs: readonly TimelineRun[],
+  below: readonly string[] = [],
+): string {
   // No line begins with a backtick, so nothing in a summary ends the block early.
-  const [head = '', ...rest] = timeline(task, runs);
+  const [head = '', ...rest] = timeline(task, runs).map(folded);
+  const end = below.length === 0 ? [] : ['', ...below];
   const render = (lines: readonly string[]): string =>
-    [`**${taskLabel(task.number)}**`, '', '```text', head, ...lines, '```'].join('\n');
+    [`**${taskLabel(task.number)}**`, '', '```text', head, ...lines, '```', ...end].join('\n');
 
   const whole = render(rest);
   if (utf8Bytes(whole) <= MARKDOWN_BYTES) return whole;
@@ -55,9 +66,27 @@ export function timelineMarkdown(task: TimelineTask, runs: readonly TimelineRun[
   const note = (cut: number): string => `├─ … ${cut} lines cut …`;
   const room = MARKDOWN_BYTES - utf8Bytes(render([note(rest.length)])) - 1;
   const first = fitting(rest, room / 2);
-  const last = fitting(rest.slice(first).toReversed(), room / 2);
-  const cut = rest.length - first - last;
-  return render([...rest.slice(0, first), note(cut), ...rest.slice(rest.length - last)]);
+  const tail = fitting(rest.slice(first).toReversed(), room / 2);
+  const cut = rest.length - first - tail;
+  return render([...rest.slice(0, first), note(cut), ...rest.slice(rest.length - tail)]);
+}
+
+/** The page cuts what is longer off: in half of a window that is 1280 pixels wide. */
+const PAGE_COLUMNS = 56;
+
+/** A line in as many as it needs, broken between words where it can be. */
+function folded(line: string): string {
+  const indent = line.startsWith('├─') ? '│     ' : '      ';
+  const rows: string[] = [];
+  for (let rest = line; rest !== ''; ) {
+    const room = PAGE_COLUMNS - (rows.length === 0 ? 0 : indent.length);
+    const letters = Array.from(rest);
+    const space = letters.slice(0, room + 1).lastIndexOf(' ');
+    const cut = letters.length <= room ? letters.length : space > room / 2 ? space : room;
+    rows.push((rows.length === 0 ? '' : indent) + letters.slice(0, cut).join('').trimEnd());
+    rest = letters.slice(cut).join('').trimStart();
+  }
+  return rows.join('\n');
 }
 
 /** How many lines, from the first on, fit into that many bytes. */
@@ -97,6 +126,7 @@ function outcomeOf(run: TimelineRun): string {
   const summary = firstLine(run.summary ?? '', SUMMARY_CHARS);
   switch (run.state) {
     case 'QUEUED':
+      return summary === '' ? '' : `asks: ${summary}`;
     case 'ADMITTED':
     case 'RUNNING':
       return '';

@@ -123,5 +123,6 @@ const timelineOf = (record: TaskRecord, standstill: Standstill | null): string[]
 const timelineRun = ({ byPerson, agentName: agent, ...run }: RunRow) => ({
   ...run,
   agent,
+  summary: run.summary ?? run.question,
   byPerson: byPerson !== null,
 });

@@ -88,6 +88,10 @@ describe('the timeline', () => {
 
   test.each([
     [execution(1, null, { state: 'QUEUED' }), 'Execution 1 [Implementer] QUEUED'],
+    [
+      execution(1, 'ISO or local dates?', { state: 'QUEUED' }),
+      'Execution 1 [Implementer] QUEUED — asks: ISO or local dates?',
+    ],
     [execution(1, 'old', { state: 'RUNNING' }), 'Execution 1 [Implementer] RUNNING'],
     [
       execution(1, 'time-limit', { state: 'FAILED' }),
@@ -142,17 +146,43 @@ describe('the timeline', () => {
 });
 
 describe('the timeline in Markdown', () => {
-  test('is the same picture in a block', () => {
-    const lines = timelineMarkdown(task, story).split('\n');
-    expect(lines.slice(0, 3)).toEqual(['**T-42**', '', '```text']);
-    expect(lines.slice(3, -1)).toEqual(timeline(task, story));
-    expect(lines.at(-1)).toBe('```');
+  test('is the same picture in a block, as wide as the page shows, with a few words below', () => {
+    expect(timelineMarkdown(task, story, ['Priority NORMAL.']).split('\n')).toEqual([
+      '**T-42**',
+      '',
+      '```text',
+      'Task: "Implement search pagination"',
+      '├─ Execution 1 [Implementer] SUCCEEDED — Missing error',
+      '│     handling',
+      '├─ Review 1 [Reviewer] SUCCEEDED — Verdict: REVISION:',
+      '│     Add error handling',
+      '├─ Execution 2 [Implementer] SUCCEEDED — Error handling',
+      '│     added',
+      '├─ Review 2 [Reviewer] SUCCEEDED — Verdict: APPROVED',
+      '└─ Status: DONE',
+      '```',
+      '',
+      'Priority NORMAL.',
+    ]);
+  });
+
+  test('loses no letter by being folded', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (text) => {
+        const run = execution(1, text);
+        const rows = timelineMarkdown(task, [run]).split('\n').slice(4, -2);
+        const bare = (line: string) => line.replaceAll(/[│├─\s]/gu, '');
+        expect(bare(rows.join(''))).toBe(bare(lineOf(run) ?? ''));
+        expect(Math.max(...rows.map((row) => Array.from(row).length))).toBeLessThanOrEqual(56);
+      }),
+    );
   });
 
   test('cuts the middle of a long history and says how much', () => {
-    const runs = Array.from({ length: 400 }, (_, index) => execution(index + 1, 'x'.repeat(90)));
+    const runs = Array.from({ length: 400 }, (_, index) => execution(index + 1, 'x '.repeat(45)));
     const whole = timeline(task, runs);
-    const lines = timelineMarkdown(task, runs).split('\n').slice(3, -1);
+    const unfolded = timelineMarkdown(task, runs).replaceAll('\n│     ', ' ');
+    const lines = unfolded.split('\n').slice(3, -1);
     const at = lines.findIndex((line) => line.includes('lines cut'));
     const cut = Number(/… (\d+) lines cut …/.exec(lines[at] ?? '')?.[1]);
     expect(lines.slice(0, at)).toEqual(whole.slice(0, at));
