@@ -222,14 +222,14 @@ test('end: the first end stands, and nothing of the task is left open', async ()
   expect(
     await stage.sql`select 1 from attempts where run_id = ${run} and ended_at is null`,
   ).toEqual([]);
-  await stage.sql`select open_runs(${taskId}::uuid, ${JSON.stringify([spec('EXECUTION', 2)])}::jsonb)`;
+  await stage.openRuns(taskId, spec('EXECUTION', 2));
   expect(await rowsOf('runs', taskId)).toBe(1);
   expect(
     await stage.sql`select 1 from audit where subject = ${taskId} and action = 'task.cancelled'`,
   ).toHaveLength(1);
 });
 
-test('follow-ups are filed once, into the tree of their task; a tree that grew is decided again', async () => {
+test('follow-ups join the tree of their task once; a tree that grew is decided again', async () => {
   const { run, taskId } = await stage.begin({});
   const review = await stage.execute(run);
   const asked = {

@@ -4,34 +4,37 @@ import fc from 'fast-check';
 import { PRIORITIES, VERBS } from '../../src/domain/task.js';
 import { course, reviewed, type Stage, SUCCEEDED, spec } from './stage.js';
 
-const AGENTS = ['implementer', 'writer', 'lead', 'tester'] as const;
-const DEEDS = [
-  'begin',
-  'begin',
-  'work',
-  'work',
-  'work',
-  'work',
-  'work',
-  'work',
-  'open',
-  'open',
-  'land',
-  'verb',
-  'verb',
-  'unblock',
-  'limits',
-  'agent',
-  'squad',
-  'promote',
+const AGENTS = [
+  'implementer',
+  'writer',
+  'operator',
+  'intern',
+  'researcher',
+  'lead',
+  'tester',
 ] as const;
+/** How often each is done: mostly work, now and then a door that is shut. */
+const DEEDS = {
+  begin: 10,
+  work: 60,
+  open: 12,
+  land: 12,
+  verb: 8,
+  unblock: 12,
+  limits: 5,
+  agent: 4,
+  squad: 2,
+  promote: 1,
+} as const;
+const weighted = Object.entries(DEEDS).flatMap(([what, often]) =>
+  Array.from({ length: often }, () => what as keyof typeof DEEDS),
+);
+const number = fc.noBias(fc.nat({ max: 9999 }));
 
 /** What to do, and the numbers by which whoever does it chooses. */
-export const deed = fc.record({
-  what: fc.constantFrom(...DEEDS),
-  one: fc.nat({ max: 9999 }),
-  two: fc.nat({ max: 9999 }),
-});
+export const deed = fc.noBias(
+  fc.record({ what: fc.constantFrom(...weighted), one: number, two: number }),
+);
 export type Deed = typeof deed extends fc.Arbitrary<infer T> ? T : never;
 
 const pick = <T>(from: readonly T[], n: number): T => {
@@ -50,10 +53,11 @@ export async function watch({ sql }: Stage): Promise<void> {
       select * into a from agents where id = new.agent_id;
       insert into breaches
       select 'limits disabled' where not l.enabled
-      union all select new.agent_id || ' has too many slots' where (l.value ->> 'maxConcurrentPerAgent')::int <
-        (select count(*) from runs where agent_id = new.agent_id and state in ('ADMITTED', 'RUNNING'))
+      union all select new.agent_id || ' has too many slots'
+        where (l.value ->> 'maxConcurrentPerAgent')::int < (select count(*) from runs
+          where agent_id = new.agent_id and state in ('ADMITTED', 'RUNNING'))
       union all select new.agent_id || ' is charged too often' where not old.charged and
-        (l.value ->> case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end)::int <
+        (l.value ->> ('maxDailyPer' || case when a.reviews then 'Reviewer' else 'Agent' end))::int <
         (select count(*) from runs where agent_id = new.agent_id and charged and day = v_today)
       union all select 'too many tokens' where (l.value ->> 'maxDailyTokens')::int <
         (select sum(work_tokens) from runs where day = v_today) +
@@ -66,15 +70,19 @@ export async function watch({ sql }: Stage): Promise<void> {
           and question = 'admission:' || a.id and decision = 'admitted' and "by" like 'person:%')
       union all select 'overtaken' where not old.charged and exists (select 1 from runs q
         join tasks t on t.id = q.task_id
-        where q.state = 'QUEUED' and q.agent_id = new.agent_id and q.hold is null and q.kind = 'REVIEW'
-          and new.kind = 'REVIEW' and not t.paused and (q.priority, -q.place) > (new.priority, -new.place)
+        where q.state = 'QUEUED' and q.agent_id = new.agent_id and q.hold is null
+          and q.kind = 'REVIEW' and new.kind = 'REVIEW' and not t.paused
+          and (q.priority, -q.place) > (new.priority, -new.place)
           and q.available_at < new.admitted_at - interval '1 second');
       return null;
     end $$`);
   await sql.unsafe(`create trigger look after update on runs for each row
     when (new.state = 'ADMITTED' and old.state = 'QUEUED') execute function look()`);
   await sql.unsafe(`create function absorb() returns trigger language plpgsql as $$
-    begin insert into breaches values ('T-' || old.number || ' moved after its end'); return null; end $$`);
+    begin
+      insert into breaches values ('T-' || old.number || ' moved after its end');
+      return null;
+    end $$`);
   await sql.unsafe(`create trigger absorb after update on tasks for each row
     when (old.ended_at is not null and (new.status <> old.status or new.ended_at <> old.ended_at))
     execute function absorb()`);
@@ -95,16 +103,16 @@ export async function act(stage: Stage, { what, one, two }: Deed): Promise<void>
     case 'unblock':
       return decide(stage, what === 'unblock', one, two);
     case 'limits': {
-      const figures = { maxConcurrentPerAgent: one % 4, maxDailyPerAgent: two % 12 };
-      const rest = { maxDailyPerReviewer: one % 15, maxDailyTokens: 40 * (two % 20) };
-      await stage.setPolicy('execution-limits', { ...figures, ...rest }, one % 7 !== 0);
+      const figures = { maxConcurrentPerAgent: one % 5, maxDailyPerAgent: 3 * (two % 9) };
+      const rest = { maxDailyPerReviewer: one % 40, maxDailyTokens: 60 * (two % 20) };
+      await stage.setPolicy('execution-limits', { ...figures, ...rest }, one % 17 !== 0);
       return;
     }
     case 'agent':
-      await stage.setAgent(pick([...AGENTS, 'reviewer'], one), two % 3 !== 0);
+      await stage.setAgent(pick([...AGENTS, 'reviewer'], one), two % 5 !== 0);
       return;
     case 'squad': {
-      const given = { paused: one % 3 === 0, by: 'person:ann', door: 'cli', why: '' };
+      const given = { paused: one % 4 === 0, by: 'person:ann', door: 'cli', why: '' };
       await stage.call('set_squad_paused', given);
       return;
     }
@@ -121,18 +129,20 @@ const next = (task: string, kind: 'EXECUTION' | 'REVIEW', last: number) => ({
   task,
 });
 
-/** One attempt of some run that holds a slot; several may try the same. */
+/** One attempt of some run that holds a slot; now and then of one that somebody is at. */
 async function work(stage: Stage, one: number, two: number): Promise<void> {
   const [run] = await stage.sql<
     { id: string; task: string; kind: 'EXECUTION' | 'REVIEW'; executed: string }[]
   >`
     select r.id, r.task_id as task, r.kind, (select e.id from runs e where e.task_id = r.task_id
       and e.kind = 'EXECUTION' order by number desc limit 1) as executed
-    from runs r where state in ('ADMITTED', 'RUNNING') order by md5(r.id::text || ${one}::text) limit 1`;
+    from runs r where state in ('ADMITTED', 'RUNNING')
+    order by (state = 'RUNNING' and ${one % 8 !== 0}), md5(r.id::text || ${one}::text) limit 1`;
   if (run === undefined) return;
   const [last] = await stage.sql<{ EXECUTION: number; REVIEW: number }[]>`
     select count(*) filter (where kind = 'EXECUTION')::int as "EXECUTION",
-      count(*) filter (where kind = 'REVIEW')::int as "REVIEW" from runs where task_id = ${run.task}`;
+      count(*) filter (where kind = 'REVIEW')::int as "REVIEW"
+    from runs where task_id = ${run.task}`;
   if (last === undefined) return;
   const [{ answer } = { answer: null }] = await stage.sql<
     { answer: { attempt?: number } | null }[]
@@ -146,15 +156,15 @@ async function work(stage: Stage, one: number, two: number): Promise<void> {
     checkpoint: { turn: attempt },
     instructions: `${two % 3}`,
   });
-  const texts = { report: `${two % 2}`, diff: `${one % 2}`, commands: `${(one + two) % 2}` };
-  const failed = { state: 'FAILED', outcome: 'failed', fault: two % 2 ? 'agent' : 'system' };
+  const texts = { report: `${one % 2}`, diff: `${(one + 1) % 2}`, commands: `${one % 3}` };
+  const failed = { state: 'FAILED', outcome: 'failed', fault: one % 2 ? 'agent' : 'system' };
   const review = { next: [next(run.task, 'REVIEW', last.REVIEW)] };
   const execution = { next: [next(run.task, 'EXECUTION', last.EXECUTION)] };
   const ends = {
     requeued: { state: 'REQUEUED' },
     asks: {
       state: 'REQUEUED',
-      hold: pick(['question', 'budget-spent'] as const, two),
+      hold: pick(['question', 'budget-spent'] as const, one),
       question: '?',
     },
     failed: {
@@ -183,7 +193,8 @@ async function work(stage: Stage, one: number, two: number): Promise<void> {
 /** What a workflow does after a verb: opens the run that stands in for a cancelled one. */
 async function open(stage: Stage): Promise<void> {
   const tasks = await stage.sql<{ id: string; kind: 'EXECUTION' | 'REVIEW'; last: number }[]>`
-    select t.id, k.kind, (select count(*)::int from runs where task_id = t.id and kind = k.kind) as last
+    select t.id, k.kind,
+      (select count(*)::int from runs where task_id = t.id and kind = k.kind) as last
     from tasks t cross join lateral (
       select case when t.status = 'REVIEW' then 'REVIEW' else 'EXECUTION' end::run_kind as kind) k
     where t.status in ('ASSIGNED', 'IN_PROGRESS', 'REVIEW') and not exists (
@@ -221,14 +232,16 @@ async function land(stage: Stage, one: number): Promise<void> {
 
 async function decide(stage: Stage, blocked: boolean, one: number, two: number): Promise<void> {
   const [task] = await stage.sql<{ id: string }[]>`
-    select id from tasks where ended_at is null and (status in ('BLOCKED', 'INBOX') or not ${blocked})
+    select id from tasks where ended_at is null
+      and (status in ('BLOCKED', 'INBOX') or not ${blocked})
     order by md5(id::text || ${one}::text) limit 1`;
   if (task === undefined) return;
   const verb = pick(
     blocked ? (['answer', 'retry', 'reassign', 'accept', 'approve'] as const) : VERBS,
     two,
   );
-  if (verb === 'cancel' || (verb === 'reject' && one % 2 === 0)) {
+  if (verb === 'reject' || (verb === 'pause' && one % 2 === 0)) return;
+  if (verb === 'cancel') {
     const end = { by: 'person:ann', door: 'cli', reason: '' };
     await stage.call('end_task', { task: task.id, status: 'CANCELLED', ...end });
     return;

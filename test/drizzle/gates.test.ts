@@ -11,8 +11,6 @@ beforeEach(async () => {
 afterEach(() => stage.close());
 
 const FORGED = { kind: 'admitted', reason: 'because I say so', policyVersion: 1 } as const;
-const openRuns = (task: string, ...specs: object[]) =>
-  stage.sql`select open_runs(${task}::uuid, ${JSON.stringify(specs)}::jsonb)`;
 const leadRuns = () => stage.sql`select r.state from runs r join agents a on a.id = r.agent_id
   where a.type = 'LEAD' and r.state not in ('QUEUED', 'CANCELLED')`;
 
@@ -22,7 +20,7 @@ describe('a LEAD', () => {
     expect(await decideAgain(stage.database, taskId, FORGED)).toMatchObject({ kind: 'waits' });
     expect((await stage.task(taskId)).status).toBe('INBOX');
     const first = spec('EXECUTION', 1);
-    await openRuns(taskId, first);
+    await stage.openRuns(taskId, first);
     expect((await stage.run(first.id)).wait?.reason).toBe('approval');
     const approved = await stage.verb(taskId, 'approve');
     expect(approved).toMatchObject({ error: null, status: 'ASSIGNED', admitted: [first.id] });
@@ -56,7 +54,7 @@ describe('a LEAD', () => {
       values (${taskId}, 'admission:lead', 'admitted', 'agent:lead', 'agent', '')`;
     expect(forged.count).toBe(1);
     const first = spec('EXECUTION', 1);
-    await openRuns(taskId, first);
+    await stage.openRuns(taskId, first);
     expect((await stage.run(first.id)).wait?.reason).toBe('approval');
   });
 
@@ -66,7 +64,7 @@ describe('a LEAD', () => {
     const moved = await stage.verb(task.taskId, 'reassign', { executor: 'lead' });
     expect(moved).toMatchObject({ status: 'INBOX', cancelled: [task.run] });
     const second = spec('EXECUTION', 2, 1);
-    await openRuns(task.taskId, second);
+    await stage.openRuns(task.taskId, second);
     expect((await stage.run(second.id)).wait?.reason).toBe('approval');
     await stage.verb(task.taskId, 'approve');
     expect(await stage.holding([second.id])).toEqual([true]);
@@ -84,7 +82,7 @@ describe('a LEAD', () => {
 });
 
 describe('the policy that admits', () => {
-  test('is asked again under the lock: what was decided about an older one does not count', async () => {
+  test('is asked again under the lock: an older decision does not count', async () => {
     const workflowId = randomUUID();
     await stage.setPolicy('auto-approve', {}, false);
     const { taskId } = await stage.begin({}, workflowId);
@@ -144,7 +142,7 @@ describe('a reviewer', () => {
     expect((await stage.run(named.run)).wait?.reason).toBe('no-reviewer');
     await stage.verb(taskId, 'reassign', { executor: 'researcher' });
     const second = spec('EXECUTION', 2, 1);
-    await openRuns(taskId, second);
+    await stage.openRuns(taskId, second);
     const review = await stage.execute(second.id);
     expect((await stage.run(review)).agent_id).toBe('implementer');
   });
@@ -153,7 +151,7 @@ describe('a reviewer', () => {
     const task = await stage.begin({ reviewers: ['tester'] });
     await stage.verb(task.taskId, 'reassign', { executor: 'tester' });
     const second = spec('EXECUTION', 2, 1);
-    await openRuns(task.taskId, second);
+    await stage.openRuns(task.taskId, second);
     expect((await stage.run(second.id)).wait?.reason).toBe('no-reviewer');
     const moved = await stage.verb(task.taskId, 'reassign', { reviewers: [] });
     expect(moved).toMatchObject({ error: null, reviewers: [], admitted: [second.id] });
@@ -216,7 +214,7 @@ describe('a reviewer', () => {
     const late = await stage.closeRun(two.id, attempt, reviewed(run, 'APPROVED'));
     expect(late.end).toMatchObject({ outcome: 'cancelled' });
     const second = spec('EXECUTION', 2, 1);
-    await openRuns(taskId, second);
+    await stage.openRuns(taskId, second);
     expect(await stage.run(second.id)).toMatchObject({ agent_id: 'writer', state: 'ADMITTED' });
   });
 });

@@ -85,7 +85,7 @@ test('a figure that is missing lets nothing run, and says so', async () => {
   expect((await stage.run(`${run}`)).wait).toMatchObject({ reason: 'slot', value: '0' });
 });
 
-test('the first in line that does not fit the tokens is not overtaken by smaller ones', async () => {
+test('who is first and does not fit the tokens is not overtaken by smaller ones', async () => {
   await stage.sql`update agents set token_estimate = 60 where id = 'writer'`;
   await stage.sql`update agents set token_estimate = 30 where id in ('implementer', 'intern')`;
   await limits({ maxDailyTokens: 100 });
@@ -212,10 +212,9 @@ test('a paused task, a paused squad and a disabled agent hold only what they nam
   ]);
 });
 
-test('a second open execution of a task, and a number out of turn, are refused loudly', async () => {
+test('a second open execution, and a number out of turn, are refused loudly', async () => {
   const { taskId } = await stage.begin({});
-  const open = (...specs: object[]) =>
-    stage.sql`select open_runs(${taskId}::uuid, ${JSON.stringify(specs)}::jsonb)`;
+  const open = (...specs: object[]) => stage.openRuns(taskId, ...specs);
   await expect(open(spec('EXECUTION', 2))).rejects.toThrow(/runs_one_execution/);
   await expect(open(spec('EXECUTION', 3))).rejects.toThrow(/cannot open/);
   await open({ ...spec('EXECUTION', 1), id: randomUUID() });

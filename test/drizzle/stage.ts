@@ -131,6 +131,13 @@ export class Stage {
     return this.closeRun(run, await this.start(run), how);
   }
 
+  /** Opens these; answers where the task stands then. */
+  async openRuns(task: string, ...specs: readonly object[]): Promise<object> {
+    const [row] = await this.sql<{ standing: object }[]>`
+      select open_runs(${task}::uuid, ${JSON.stringify(specs)}::jsonb) -> 'standing' as standing`;
+    return row?.standing ?? {};
+  }
+
   /** Executes; the next run is a review unless told otherwise. Answers the review's id. */
   async execute(run: string, next = spec('REVIEW', 1)): Promise<string> {
     const then = course({ status: 'REVIEW', next: [next] });

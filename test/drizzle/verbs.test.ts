@@ -174,7 +174,8 @@ test('a status moves where the design lets it, and nowhere else', async () => {
   };
   for (const from of TASK_STATUSES) {
     const rows = await stage.sql<{ to: TaskStatus }[]>`
-      select s as to from unnest(enum_range(null::task_status)) s where may_move(${from}, s) order by s`;
+      select s as to from unnest(enum_range(null::task_status)) s
+      where may_move(${from}, s) order by s`;
     expect(rows.map(({ to }) => to)).toEqual(moves[from]);
   }
 });

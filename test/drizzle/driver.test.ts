@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkInvariants } from '../../drizzle/invariants.js';
+import { freshDatabase } from '../support/services.js';
+import { course, Stage, SUCCEEDED, spec } from './stage.js';
+
+const CALLERS = 12;
+const KILLS = 12;
+let stage: Stage;
+let watcher: Stage;
+beforeAll(async () => {
+  const { url } = await freshDatabase();
+  stage = Stage.at(url, CALLERS);
+  watcher = Stage.at(url, 2);
+  await watcher.setPolicy('execution-limits', { maxDailyTokens: 1e11, maxDailyPerAgent: 1e6 });
+});
+afterAll(() => Promise.all([stage.close(), watcher.close()]));
+
+/** A task from its beginning to its end, as far as the connection holds. */
+async function life(): Promise<void> {
+  const { run, taskId } = await stage.begin({});
+  const review = spec('REVIEW', 1);
+  if ((await stage.holding([run]))[0]) {
+    const then = course({ status: 'REVIEW', next: [review] });
+    await stage.perform(run, { ...SUCCEEDED, course: then });
+    if ((await stage.holding([review.id]))[0]) await stage.review(review.id, run);
+  }
+  const end = { status: 'CANCELLED', by: 'person:ann', door: 'cli', reason: '' };
+  await stage.call('end_task', { task: taskId, ...end });
+}
+
+/** Ends one backend of the callers; answers once it is gone. */
+const kill = () => watcher.sql`
+  select pg_terminate_backend(pid, 1000) from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid() and state = 'active'
+    and query not like '%pg_stat_activity%' order by random() limit 1`;
+
+test('a backend that is killed fails its caller at once, and nothing is half written', async () => {
+  let over = false;
+  let done = 0;
+  const faults = new Map<string, number>();
+  const caller = async () => {
+    while (!over) {
+      await life().then(
+        () => done++,
+        (error: Error & { code?: string }) => {
+          const code = error.code ?? error.message;
+          faults.set(code, (faults.get(code) ?? 0) + 1);
+        },
+      );
+    }
+  };
+  const callers = Promise.all(Array.from({ length: CALLERS }, caller));
+  let killed = 0;
+  for (let before = done; killed < KILLS; before = done) {
+    await expect.poll(() => done, { interval: 20, timeout: 20_000 }).toBeGreaterThan(before);
+    killed += (await kill()).length;
+  }
+  over = true;
+  await callers; // whoever hangs lets the test time out
+  expect(killed).toBeGreaterThanOrEqual(KILLS);
+  expect(
+    [...faults.keys()].filter((code) => !['57P01', 'CONNECTION_CLOSED'].includes(code)),
+  ).toEqual([]);
+  expect(
+    await watcher.sql`
+    select t.id from tasks t where
+      (status = 'ASSIGNED' and not exists (select 1 from decisions where task_id = t.id))
+      or not exists (select 1 from audit where subject = t.id::text and action = 'task.file')
+      or (status = 'CANCELLED') <> exists (
+        select 1 from audit where subject = t.id::text and action = 'task.cancelled')
+      or (status = 'REVIEW') <> exists (
+        select 1 from runs where task_id = t.id and kind = 'REVIEW') and status <> 'LANDING'
+        and status <> 'CANCELLED'`,
+  ).toEqual([]);
+  expect(await checkInvariants(watcher.database)).toEqual([]);
+});
