@@ -107,7 +107,7 @@ create function admission_json(t tasks) returns jsonb language sql stable as $$
   select coalesce(
     (select jsonb_build_object('kind', decision, 'by', by, 'reason', reason) from decisions
      where task_id = t.id and question = 'admission:' || t.assignee),
-    jsonb_build_object('kind', 'waits', 'reason', t.admission ->> 'reason'))
+    jsonb_build_object('kind', 'waits', 'reason', coalesce(t.admission ->> 'reason', 'policy decides in a moment')))
 $$;
 --> statement-breakpoint
 -- Whether the policy in force admits the task as it is now: asked under the lock, since the rule
@@ -287,7 +287,7 @@ begin
     return jsonb_build_object('kind', 'changed');
   end if;
   for v_task in select * from jsonb_array_elements(p -> 'tasks') loop
-    perform insert_task(v_task || jsonb_build_object('parent', r.task_id, 'originRun', r.id));
+    perform insert_task(v_task || jsonb_build_object('originRun', r.id));
   end loop;
   update runs set spawned = jsonb_build_object('refused', p -> 'refused', 'notes', p -> 'notes', 'filed', (
       select coalesce(jsonb_agg(jsonb_build_object('number', number, 'title', title) order by number), '[]')

@@ -87,11 +87,7 @@ test('open_runs and close_run: the second call answers what is stored', async ()
   expect(distinct(ends).size).toBe(1);
   expect(ends[0]).toMatchObject({ outcome: 'succeeded', standing: { status: 'REVIEW' } });
   expect(await rowsOf('runs', taskId)).toBe(2);
-  const opened = await times(
-    6,
-    () =>
-      stage.sql`select open_runs(${taskId}::uuid, ${JSON.stringify([spec('REVIEW', 1)])}::jsonb) -> 'standing' as s`,
-  );
+  const opened = await times(6, () => stage.openRuns(taskId, spec('REVIEW', 1)));
   expect(distinct(opened).size).toBe(1);
 });
 

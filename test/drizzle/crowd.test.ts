@@ -24,12 +24,13 @@ async function perform(stage: Stage, deeds: readonly Deed[]): Promise<string[]> 
 
 /** Waits that are not true: a run that may go, or one that is said to wait for nothing. */
 const untrueWaits = async ({ sql }: Stage) => sql`
-  select r.id, run_wait(r) as wait from runs r where r.state = 'QUEUED' and r.hold is null
-    and (run_wait(r) ->> 'reason' is null or run_wait(r) ->> 'detail' = 'promotion is due'
-      or run_wait(r) ->> 'reason' in ('slot', 'daily-runs', 'daily-tokens')
-        and (run_wait(r) ->> 'value' is null or run_wait(r) ->> 'rule' is null
-          or (run_wait(r) -> 'place' ->> 'position')::int < 1
-          or (run_wait(r) -> 'place' ->> 'position')::int > (run_wait(r) -> 'place' ->> 'of')::int))`;
+  select id, wait from (select id, run_wait(r) as wait from runs r
+                        where state = 'QUEUED' and hold is null) queued
+  where wait ->> 'reason' is null or wait ->> 'detail' = 'promotion is due'
+    or wait ->> 'reason' in ('slot', 'daily-runs', 'daily-tokens') and (
+      wait ->> 'value' is null or wait ->> 'rule' is null
+      or (wait -> 'place' ->> 'position')::int < 1
+      or (wait -> 'place' ->> 'position')::int > (wait -> 'place' ->> 'of')::int)`;
 
 const REACHED = [
   ...['SUCCEEDED', 'FAILED', 'CANCELLED', 'QUEUED', 'BLOCKED', 'DONE', 'waits slot'],

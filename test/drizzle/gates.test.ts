@@ -105,7 +105,8 @@ describe('the policy that admits', () => {
     const byPriority = await stage.begin({ priority: 'HIGH' });
     const outdated = async () => (await stage.sql`select outdated_inbox() as ids`)[0]?.ids;
     expect(await outdated()).toEqual([]);
-    await stage.verb(byAgent.taskId, 'reassign', { executor: 'writer' });
+    const moved = await stage.verb(byAgent.taskId, 'reassign', { executor: 'writer' });
+    expect(moved.admission).toEqual({ kind: 'waits', reason: 'policy decides in a moment' });
     await stage.verb(byPriority.taskId, 'reprioritise', { priority: 'LOW' });
     expect(new Set(await outdated())).toEqual(new Set([byAgent.workflowId, byPriority.workflowId]));
     for (const [task, agent] of [
