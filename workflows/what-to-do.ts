@@ -55,8 +55,9 @@ export const describeVerb = (verb: Verb): string =>
  */
 export function whatToDo(task: TaskState, admission: AdmissionAnswer): string[] {
   const { assignee, reviewers, priority, label } = task;
-  const by = reviewers.length === 0 ? 'the reviewer who is free then' : reviewers.join(', ');
-  const people = `Executed by **${assignee}**, reviewed by **${by}**; priority ${priority}.`;
+  const by =
+    reviewers.length === 0 ? 'the reviewer who is free then' : `**${reviewers.join(', ')}**`;
+  const people = `Executed by **${assignee}**, reviewed by ${by}; priority ${priority}.`;
   const decision = awaited(task, admission);
   if (decision === null) return [people];
   const [first] = decision.verbs;

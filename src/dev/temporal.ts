@@ -29,8 +29,10 @@ export interface TemporalOptions {
   /** More of them, made ready likewise. */
   namespaces?: readonly string[] | undefined;
   searchAttributes: SearchAttributes;
-  /** false: in memory and without Web UI. For tests. */
+  /** false: in memory. For tests. */
   durable: boolean;
+  /** With its Web UI; left out, as `durable` says. */
+  webUi?: boolean | undefined;
   /** Timers and retries may fire after 10 ms instead of a second. For tests. */
   fastTimers?: boolean | undefined;
   /** The ports of the last start. */
@@ -122,7 +124,9 @@ async function adopt(folder: string): Promise<Server | null> {
 async function start(folder: string, options: TemporalOptions): Promise<Server> {
   if (options.durable) keepVersion(folder, options);
   const port = await choosePort([options.port, options.durable ? USUAL_PORT : null]);
-  const uiPort = options.durable ? await choosePort([options.uiPort, USUAL_UI_PORT]) : null;
+  const { durable, webUi = durable } = options;
+  const uiPorts = [options.uiPort, durable ? USUAL_UI_PORT : null];
+  const uiPort = webUi ? await choosePort(uiPorts) : null;
   const { path, version } = options.cli;
   const args = serverArguments(folder, options, { port, uiPort });
   const child = await spawnLogged(path, args, { logFile: logFile(folder) });

@@ -34,6 +34,8 @@ export interface TimelineTask {
 const SUMMARY_CHARS = 100;
 const TITLE_CHARS = 200;
 const WAITS_CHARS = 300;
+/** Longer than a summary: whoever answers has to understand it. */
+const QUESTION_CHARS = 500;
 const NAME_CHARS = 60;
 
 /** The history of a task as lines of text: one projection for every door. */
@@ -126,7 +128,7 @@ function outcomeOf(run: TimelineRun): string {
   const summary = firstLine(run.summary ?? '', SUMMARY_CHARS);
   switch (run.state) {
     case 'QUEUED':
-      return summary === '' ? '' : `asks: ${summary}`;
+      return summary === '' ? '' : `asks: ${firstLine(run.summary ?? '', QUESTION_CHARS)}`;
     case 'ADMITTED':
     case 'RUNNING':
       return '';

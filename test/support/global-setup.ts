@@ -18,6 +18,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** `127.0.0.1:port` of the suite's dev server. */
     temporalAddress: string;
+    /** Its Web UI: `http://127.0.0.1:port`. */
+    temporalUi: string;
     /** The superuser's URL of the suite's Postgres; tests take `freshDatabase()` instead. */
     adminDatabaseUrl: string;
     /** Migrated and seeded once; `freshDatabase()` copies it in some 30 ms. */
@@ -55,6 +57,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       startServer(home).then((server) => {
         started.push(server);
         project.provide('temporalAddress', server.address);
+        project.provide('temporalUi', server.uiUrl ?? '');
       }),
       bundle(codePath),
     ]);
@@ -84,6 +87,7 @@ async function startServer(home: string): Promise<Temporal> {
     home,
     cli: await obtainTemporalCli(options),
     durable: false,
+    webUi: true,
     fastTimers: true,
     namespaces: NAMESPACES,
     searchAttributes: SEARCH_ATTRIBUTES,
