@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { DEFAULT_POLICIES } from '../domain/policy.js';
 import { firstLine } from '../domain/text.js';
 import type { AgentRow, PolicyRow, PolicySet, RepositoryRow } from '../service/index.js';
 import { actOnService, type Exits } from './act.js';
@@ -69,12 +70,17 @@ function policyText(policy: PolicyRow, { colors }: Terminal): string {
   const state = policy.enabled ? '' : colors.red(' DISABLED');
   const head = `${colors.bold(policy.name)} version ${policy.version}${state}`;
   const by = colors.dim(`by ${policy.by}${unverified(policy)}: ${policy.why}`);
-  const width = Math.max(...Object.keys(policy.value).map((field) => field.length));
-  const fields = Object.entries(policy.value).map(
-    ([field, value]) => `  ${field.padEnd(width)}  ${valueText(value)}`,
+  const fields = Object.entries(policy.value).toSorted(
+    ([left], [right]) => orderOf(policy.name, left) - orderOf(policy.name, right),
   );
-  return [`${head}  ${by}`, ...fields].join('\n');
+  const width = Math.max(...fields.map(([field]) => field.length));
+  const lines = fields.map(([field, value]) => `  ${field.padEnd(width)}  ${valueText(value)}`);
+  return [`${head}  ${by}`, ...lines].join('\n');
 }
+
+/** As the policy is declared; the database keeps its fields by length. */
+const orderOf = (name: PolicyRow['name'], field: string): number =>
+  Object.keys(DEFAULT_POLICIES[name].value).indexOf(field);
 
 function valueText(value: unknown): string {
   if (Array.isArray(value)) return value.join(',') || '(none)';

@@ -17,9 +17,16 @@ const EXITS = `
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 5 waits for a person, 6 budget or limit,
 7 server or Temporal unreachable, 8 timeout, 130 interrupted.`;
 
+/** Answered without the rest, which has to be found first. */
+const VERSION_FLAGS: readonly string[] = ['-V', '--version'];
+
 /** Runs one command line; answers the exit code. */
 export async function run(argv: readonly string[], house: House): Promise<number> {
   const exits = new Exits();
+  if (argv.length === 1 && VERSION_FLAGS.includes(argv[0] ?? '')) {
+    process.stdout.write(`${(await house.settings()).version}\n`);
+    return EXIT.ok;
+  }
   const program = build(house, exits);
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -34,6 +41,7 @@ export async function run(argv: readonly string[], house: House): Promise<number
 function build(house: House, exits: Exits): Command {
   const program = new Command('mission')
     .description(ABOUT)
+    .option('-V, --version', 'print the version')
     .addHelpText('after', EXITS)
     .showHelpAfterError(false)
     .exitOverride()

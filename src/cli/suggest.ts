@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { nearest } from '../domain/text.js';
+import { quoted } from './ways.js';
 
 /**
  * What was meant by a verb that is not known, as a whole command line after `mission`: a near verb
@@ -10,8 +11,18 @@ export function meantCommand(program: Command, argv: readonly string[]): string 
   const [word, ...after] = rest;
   if (word === undefined) return null;
   const here = nearest(word, namesOf(group));
-  if (here !== null) return [...path, here, ...after].join(' ');
-  return elsewhere(program, word, after);
+  if (here === null) return elsewhere(program, word, after);
+  const inner = group.commands.find((one) => one.name() === here);
+  return [...path, here, ...corrected(inner, after)].join(' ');
+}
+
+/** What follows a mistyped group may be mistyped as well. */
+function corrected(group: Command | undefined, words: readonly string[]): readonly string[] {
+  const [verb, ...rest] = words;
+  if (group === undefined || group.commands.length === 0 || verb === undefined) {
+    return words.map(quoted);
+  }
+  return [nearest(verb, namesOf(group)) ?? verb, ...rest.map(quoted)];
 }
 
 /** `mission list` is `mission task list`: tasks first, since they are what is meant most often. */
@@ -19,7 +30,8 @@ function elsewhere(program: Command, word: string, after: readonly string[]): st
   for (const each of ['', 'task', 'policy', 'agent', 'repo']) {
     const group = each === '' ? program : program.commands.find((one) => one.name() === each);
     const found = group === undefined ? null : nearest(word, namesOf(group));
-    if (found !== null) return [...(each === '' ? [] : [each]), found, ...after].join(' ');
+    if (found === null) continue;
+    return [...(each === '' ? [] : [each]), found, ...after.map(quoted)].join(' ');
   }
   return null;
 }

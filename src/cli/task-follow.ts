@@ -106,6 +106,7 @@ async function printLogs(
     run = about;
     terminal.line(eventText(event, terminal), event);
   }
+  if (run === '') terminal.say('No run has told anything yet.');
   return undefined;
 }
 

@@ -6,6 +6,7 @@ import { type SeededRow, seed } from '../../drizzle/seed.js';
 import type { Config } from '../config.js';
 import { SEARCH_ATTRIBUTES } from '../contract.js';
 import { type Addresses, type Stack, up, type WorkerProgram } from '../dev/stack.js';
+import { drain, goOn } from './drain.js';
 import { bindStore, storeOf } from './store.js';
 
 export interface InstallationOptions {
@@ -50,6 +51,7 @@ export function bringUp(options: InstallationOptions): Promise<Stack> {
       options.scenarios ? { ...WORKER, env: { MISSION_SCENARIOS: options.scenarios } } : WORKER,
     ],
     ready: (addresses) => untilPolled(addresses, options),
+    drain: (addresses, hurry) => drain(addresses.databaseUrl, hurry),
     ...(signal ? { signal } : {}),
   });
 }
@@ -72,6 +74,7 @@ async function untilPolled(
     while (!(await isPolled(client, config.taskQueue, before))) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+    await goOn(database, client);
   } finally {
     await Promise.allSettled([connection.close(), database.close()]);
   }

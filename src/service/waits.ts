@@ -59,9 +59,13 @@ export function standstillOf(task: TaskRow, around: Around): Standstill | null {
   };
 }
 
+/** A task that was filed this moment is about to be taken. */
+const STARTING_MS = 5_000;
+
 function waitOf(task: TaskRow, { workerLives, idleReviewer }: Around): Wait | null {
   const since = task.statusSince;
   if (!task.started) {
+    if (Date.now() - Date.parse(task.createdAt) < STARTING_MS) return null;
     return wait('no-worker', { since: task.createdAt, detail: 'filed, and not started yet' });
   }
   if (task.status === 'INBOX') return wait('approval', { since, detail: task.admission.reason });
