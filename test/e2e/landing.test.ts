@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type House, openHouse } from '../support/house.js';
+import { addRepository } from '../support/repository.js';
+import { setPolicy } from '../support/settings.js';
+import { approved, eventually, execution, file, revision } from '../support/tasks.js';
+
+let house: House;
+beforeAll(async () => {
+  house = await openHouse();
+});
+afterAll(() => house.close());
+
+const oneCycle = { executions: [execution('work')] };
+
+test('as a branch: the accepted commit, and the worktree is left alone', async () => {
+  const repository = await addRepository(house);
+  const task = await file(house, oneCycle, { title: 'Add paging', repository: repository.name });
+  expect(await task.result()).toMatchObject({ status: 'DONE' });
+  const { number, landed_ref, landed_commit } = await task.record();
+  expect(landed_ref).toBe(`refs/heads/mission/T-${number}-add-paging`);
+  const [executed, review] = await task.runs();
+  expect(landed_commit).toBe(executed?.output_commit);
+  expect(review).toMatchObject({ reviewed_commit: landed_commit });
+  expect(repository.git('rev-parse', landed_ref ?? '')).toBe(landed_commit);
+  expect(repository.git('show', `${landed_ref}:work.txt`)).toBe('work');
+  expect(repository.git('status', '--porcelain')).toBe('');
+  expect(existsSync(join(repository.path, 'work.txt'))).toBe(false);
+});
+
+test('as a merge: the target and its clean worktree move, and the merge says why', async () => {
+  const repository = await addRepository(house, { landing: 'merge' });
+  const task = await file(house, oneCycle, { title: 'Add paging', repository: repository.name });
+  expect(await task.result()).toMatchObject({ status: 'DONE' });
+  const { number, landed_commit } = await task.record();
+  expect(repository.git('rev-parse', 'main')).toBe(landed_commit);
+  expect(repository.read('work.txt')).toBe('work\n');
+  expect(repository.git('status', '--porcelain')).toBe('');
+  const message = repository.git('log', '-1', '--format=%B');
+  expect(message).toContain(`T-${number}: Add paging`);
+  expect(message).toMatch(/Execution 1 by Implementer\.[\s\S]*APPROVED by (Reviewer|Tester)/);
+});
+
+test('a dirty worktree blocks it by name; retry lands it after cleaning', async () => {
+  const repository = await addRepository(house, { landing: 'merge' });
+  const task = await file(house, oneCycle, { repository: repository.name });
+  repository.write('shared.txt', 'dirty\n');
+  const { blocked_detail } = await task.until('BLOCKED', 'landing-failed');
+  expect(blocked_detail).toContain('shared.txt');
+  expect(blocked_detail).toContain(repository.path);
+  expect(repository.read('shared.txt')).toBe('dirty\n');
+  repository.git('checkout', '--quiet', 'shared.txt');
+  await task.say('retry');
+  expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 1 });
+  expect(repository.read('work.txt')).toBe('work\n');
+});
+
+/** Changes a line of the target while the first execution is under way. */
+const conflicting = (repository: { path: string }, text: string) =>
+  `cd ${repository.path} && echo ${text} > shared.txt && ` +
+  `git -c user.name=Ann -c user.email=a@b.invalid commit --quiet --all --message ${text}`;
+
+const changes = (report: string, more: object = {}) => ({
+  turns: [{ files: { 'shared.txt': `${report}\n` }, ...more }],
+  report,
+});
+
+test('a conflict is a landing cycle: told in full, executed, reviewed and landed', async () => {
+  const repository = await addRepository(house, { landing: 'merge' });
+  const script = {
+    executions: [
+      changes('ours', { commands: [conflicting(repository, 'theirs')] }),
+      changes('both'),
+    ],
+  };
+  const task = await file(house, script, { repository: repository.name });
+  expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 2 });
+  expect(await task.told()).toEqual([
+    'EXECUTION 1 SUCCEEDED',
+    'REVIEW 1 SUCCEEDED',
+    'EXECUTION 2 SUCCEEDED',
+    'REVIEW 2 SUCCEEDED',
+  ]);
+  const told = await task.instructions('EXECUTION', 2);
+  expect(told).toContain('main has moved, and merging conflicts in shared.txt');
+  expect(told).toContain('Conflict markers stand in: shared.txt');
+  expect(await task.instructions('REVIEW', 2)).toContain('-theirs\n+both');
+  expect(repository.read('shared.txt')).toBe('both\n');
+  expect(repository.git('log', '--format=%s', 'main')).toContain('theirs');
+});
+
+test('a review that finds fault after a conflict: the conflict is not told again', async () => {
+  const repository = await addRepository(house, { landing: 'merge' });
+  const script = {
+    executions: [
+      changes('ours', { commands: [conflicting(repository, 'theirs')] }),
+      changes('both'),
+      changes('better'),
+    ],
+    reviews: [approved, revision('say more'), approved],
+  };
+  const task = await file(house, script, { repository: repository.name });
+  expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 3 });
+  expect(await task.instructions('EXECUTION', 3)).not.toContain('did not land');
+  expect(await task.instructions('REVIEW', 3)).toContain('-theirs\n+better');
+  expect(repository.read('shared.txt')).toBe('better\n');
+});
+
+test('at the cap of landing cycles a person is asked, and retry grants one more', async () => {
+  const repository = await addRepository(house, { landing: 'merge' });
+  await setPolicy(house, 'landing', { value: { maxLandingCycles: 0 } });
+  const script = {
+    executions: [
+      changes('ours', { commands: [conflicting(repository, 'theirs')] }),
+      changes('both'),
+    ],
+  };
+  const task = await file(house, script, { repository: repository.name });
+  const { blocked_detail } = await task.until('BLOCKED', 'landing-cap');
+  expect(blocked_detail).toContain('conflicts in shared.txt');
+  await task.say('retry');
+  expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 2 });
+  expect(await task.instructions('EXECUTION', 2)).toContain('conflicts in shared.txt');
+  expect(repository.read('shared.txt')).toBe('both\n');
+  await setPolicy(house, 'landing', { value: { maxLandingCycles: 3 } });
+});
+
+test('rehearsed work never lands in what a person added, and says so', async () => {
+  const repository = await addRepository(house, { provenance: 'person', landing: 'merge' });
+  const before = repository.git('for-each-ref');
+  const task = await file(house, oneCycle, { repository: repository.name });
+  expect(await task.result()).toMatchObject({ status: 'DONE', rehearsed: true });
+  const { landing_withheld, landed_commit } = await task.record();
+  expect(landing_withheld).toBe(
+    `rehearsed: nothing lands in ${repository.name}, which a person added`,
+  );
+  expect(landed_commit).toBeNull();
+  expect(repository.git('for-each-ref')).toBe(before);
+});
+
+test('without a repository the files are the deliverable', async () => {
+  const task = await file(house, {
+    executions: [
+      { turns: [{ files: { 'a.txt': 'A', 'deep/b.txt': 'B' } }], report: 'two files' },
+      { turns: [{ files: { 'a.txt': null } }], report: 'one file' },
+    ],
+    reviews: [revision('one is too many')],
+  });
+  await task.result();
+  const files = await house.database.sql`
+    select d.path, convert_from(c.body, 'UTF8') as body from deliverables d
+    join contents c on c.sha256 = d.sha256 join tasks t on t.id = d.task_id
+    where t.workflow_id = ${task.workflowId} order by d.path`;
+  expect(files).toMatchObject([{ path: 'deep/b.txt', body: 'B' }]);
+});
+
+test('a repository that is gone blocks before and after, and retry goes on', async () => {
+  const repository = await addRepository(house);
+  const gone = `${repository.path}-moved`;
+  const { renameSync } = await import('node:fs');
+  renameSync(repository.path, gone);
+  const script = { executions: [execution('x'), execution('work', { turns: [{ delayMs: 1 }] })] };
+  const task = await file(house, script, { repository: repository.name });
+  const { blocked_detail } = await task.until('BLOCKED', 'setup-failed');
+  expect(blocked_detail).toContain(repository.path);
+  renameSync(gone, repository.path);
+  await task.say('retry');
+  expect(await task.result()).toMatchObject({ status: 'DONE' });
+  await eventually(async () => expect(await task.told()).toHaveLength(3));
+});
