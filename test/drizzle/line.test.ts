@@ -122,6 +122,21 @@ test('what was reserved counts until it is spent, and what was spent stays', asy
   expect(await stage.holding([c])).toEqual([true]);
 });
 
+test('one promotion fills the day; what a re-queued run has spent counts once', async () => {
+  await stage.sql`update agents set token_estimate = 30`;
+  await limits({ maxConcurrentPerAgent: 1 });
+  const runs = await file({}, {}, {}, {});
+  const hour = { state: 'REQUEUED', delaySeconds: 3600, workTokens: 20 };
+  await stage.perform(`${runs[0]}`, hour);
+  await stage.perform(`${runs[1]}`, { ...hour, workTokens: 0 });
+  await limits({ maxConcurrentPerAgent: 0, maxDailyTokens: 90 });
+  await stage.perform(`${runs[2]}`, { ...hour, workTokens: 0 });
+  await stage.sql`update runs set available_at = clock_timestamp()`;
+  const { wake } = await limits({ maxConcurrentPerAgent: 4 });
+  expect(wake.map(({ run }) => run)).toEqual(runs.slice(0, 3));
+  expect((await stage.run(`${runs[3]}`)).wait?.reason).toBe('daily-tokens');
+});
+
 test('a re-queued run keeps number, day, place and charge, and frees its slot', async () => {
   await limits({ maxConcurrentPerAgent: 1, maxDailyPerAgent: 1 });
   const [a, b] = (await file({}, {})).map(String) as [string, string];
