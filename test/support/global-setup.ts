@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import postgres from 'postgres';
@@ -71,11 +72,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
 }
 
-function startDatabase(home: string): Promise<Postgres> {
+async function startDatabase(home: string): Promise<Postgres> {
   const { cacheDir } = loadConfig();
   const folder = process.env.MC_TEST_POSTGRES;
-  const binaries = folder ? { folder, version: `test-${basename(dirname(folder))}` } : undefined;
-  return startPostgres({ home, cacheDir, binaries, durable: false });
+  if (!folder) return startPostgres({ home, cacheDir, durable: false });
+  const digest = createHash('sha256').update(folder).digest('hex').slice(0, 12);
+  const binaries = { folder, version: `test-${digest}` };
+  const database = await startPostgres({ home, cacheDir, binaries, durable: false });
+  console.log(`Postgres ${await versionOf(database.url)}, from ${folder}`);
+  return database;
+}
+
+async function versionOf(url: string): Promise<string> {
+  const sql = postgres(url, { max: 1 });
+  const [row] = await sql`SHOW server_version`;
+  await sql.end();
+  return String(row?.server_version);
 }
 
 async function startServer(home: string): Promise<Temporal> {

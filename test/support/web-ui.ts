@@ -93,10 +93,9 @@ export class WebUi {
     if (path !== undefined) {
       const images = this.pictures.map((png) => png.toString('base64'));
       const tags = images.map((data) => `<img src="data:image/png;base64,${data}">`);
-      await this.page.setContent(
-        '<style>body{margin:0;background:#bbb;width:1024px}img{display:block;margin-bottom:8px}</style>' +
-          tags.join(''),
-      );
+      const style =
+        'body{margin:0;background:#bbb;width:1024px}img{display:block;margin-bottom:8px}';
+      await this.page.setContent(`<style>${style}</style>${tags.join('')}`);
       await this.page.locator('body').screenshot({ path });
     }
     await this.browser.close();
