@@ -56,7 +56,10 @@ export function listen(): { open(hearer: Hearer): void } {
     });
 
   for (const verb of VERBS) hearVerb(verb, apply);
-  const granted = async (grant: { run: string }) => (await registered()).granted(grant.run);
+  const granted = async (grant?: { readonly run?: unknown }) => {
+    if (typeof grant?.run === 'string') (await registered()).granted(grant.run);
+    else log.warn('signal runPromoted was ignored: it names no run');
+  };
   const again = () => inTurn(async () => (await registered()).lookAgain());
   const state = () => {
     if (hearer === null) throw new Error('the task is not registered yet');
