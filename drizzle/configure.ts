@@ -1,4 +1,4 @@
-/** The writes of configuration, each one SQL function that names who, through which door, and why. */
+/** The writes of configuration, each one SQL function that names who, by which door, and why. */
 import { call, type Database } from './db.js';
 import type { Wake } from './steps.js';
 

@@ -15,7 +15,7 @@ export interface Breach {
   readonly breach: string;
 }
 
-/** Every invariant that the records can show, in one place: tests, the demo and status use these. */
+/** Every invariant that the records can show, in one place for all who check. */
 export const INVARIANTS: readonly Invariant[] = [
   {
     number: 1,
@@ -25,8 +25,8 @@ export const INVARIANTS: readonly Invariant[] = [
       left join lateral (select * from runs e where e.task_id = t.id and e.kind = 'EXECUTION'
         and e.state = 'SUCCEEDED' and not e.superseded order by e.number desc limit 1) e on true
       where t.status = 'DONE' and (t.landed_from is distinct from e.output_commit
-        or not exists (select 1 from runs r where r.reviewed_run_id = e.id and r.by_person is not null
-                         and r.verdict_kind = 'APPROVED')
+        or not exists (select 1 from runs r where r.reviewed_run_id = e.id
+                         and r.by_person is not null and r.verdict_kind = 'APPROVED')
            and exists (select 1 from generate_series(0, seats_of(t) - 1) seat where not exists (
              select 1 from runs r where r.task_id = t.id and r.kind = 'REVIEW' and r.seat = seat
                and r.state = 'SUCCEEDED' and r.verdict_kind in ('APPROVED', 'SPAWN')
@@ -82,8 +82,8 @@ export const INVARIANTS: readonly Invariant[] = [
     holds: 'a follow-up is filed once, and trees keep their caps',
     breaches: ({ sql }) => sql`
       select 'T-' || min(number) || ' and its tree of ' || count(*) as breach from tasks
-      group by root_id having count(*) > 1 and count(*) > (select max((value ->> 'maxPerTree')::integer)
-        from policies where name = 'spawn')`,
+      group by root_id having count(*) > 1 and count(*) > (
+        select max((value ->> 'maxPerTree')::integer) from policies where name = 'spawn')`,
   },
   {
     number: 9,
@@ -126,7 +126,8 @@ export const INVARIANTS: readonly Invariant[] = [
     breaches: ({ sql }) => sql`
       select 'T-' || t.number || ' ' || t.status as breach from tasks t
       where t.ended_at is null and t.blocked is null and not t.paused
-        and t.status not in ('INBOX', 'LANDING') and t.updated_at < clock_timestamp() - interval '60 s'
+        and t.status not in ('INBOX', 'LANDING')
+        and t.updated_at < clock_timestamp() - interval '60 s'
         and not exists (select 1 from runs r where r.task_id = t.id
                         and r.state in ('QUEUED', 'ADMITTED', 'RUNNING'))`,
   },

@@ -153,7 +153,8 @@ export async function readSummary({ sql }: Database): Promise<Summary> {
       'rehearsedTasks', (select count(*) from tasks where rehearsed),
       'housekeepingRecords', (select count(*) from tasks where owner like 'system:%'),
       'runs', (select coalesce(jsonb_object_agg(name, n), '{}') from (
-        select concat_ws(' ', kind, coalesce(verdict_kind::text, state::text)) as name, count(*) as n
+        select concat_ws(' ', kind, coalesce(verdict_kind::text, state::text)) as name,
+          count(*) as n
         from runs group by 1) r),
       'cycles', (select coalesce(sum(cycles), 0) from tasks),
       'attempts', (select coalesce(sum(attempt), 0) from runs),

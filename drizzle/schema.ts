@@ -1,4 +1,4 @@
-/** The tables. What must be atomic is a SQL function in `migrations/`; statuses are set only there. */
+/** The tables. What must be atomic is a SQL function in `migrations/`; only those set statuses. */
 import { sql } from 'drizzle-orm';
 import {
   bigserial,

@@ -25,7 +25,7 @@ export async function seed(databaseUrl: string): Promise<SeededRow[]> {
   }
 }
 
-/** `agents reviewer: left alone`, `policies review: left alone (version 3, tuned by person:ann)`. */
+/** As in `policies review: left alone (version 3, tuned by person:ann)`. */
 export function seededLine(row: SeededRow): string {
   const tuned = row.version === null ? '' : ` (version ${row.version}, ${authorship(row)})`;
   return `${row.table} ${row.id}: ${row.outcome}${row.outcome === 'inserted' ? '' : tuned}`;

@@ -25,9 +25,11 @@ const mostAtOnce = async ({ database }: Stage, since: Date): Promise<number> => 
   const [row] = await database.sql<{ most: number }[]>`
     select max(n)::integer as most from (
       select sum(d) over (order by at, d) as n from (
-        select started_at as at, 1 as d from runs where agent_id = 'writer' and started_at > ${since.toISOString()}
+        select started_at as at, 1 as d from runs
+        where agent_id = 'writer' and started_at > ${since.toISOString()}
         union all
-        select ended_at, -1 from runs where agent_id = 'writer' and started_at > ${since.toISOString()}) e) s`;
+        select ended_at, -1 from runs
+        where agent_id = 'writer' and started_at > ${since.toISOString()}) e) s`;
   return row?.most ?? 0;
 };
 

@@ -6,7 +6,7 @@ interface Counted {
   readonly n: number;
 }
 
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+const seconds = (ms = 0): string => `${(ms / 1000).toFixed(1)} s`;
 const counts = (rows: readonly Counted[]): string =>
   rows.map(({ what, n }) => `${what} ${n}`).join(', ') || 'none';
 
@@ -24,16 +24,17 @@ export async function summarise(stage: Stage): Promise<void> {
     select sum(cycles)::integer as total, max(cycles)::integer as most from tasks`;
   const [waited] = await sql<{ approval: number; line: number; worker: number }[]>`
     select
-      (select coalesce(sum(extract(epoch from d.at - t.created_at)) * 1000, 0)::integer from decisions d
-       join tasks t on t.id = d.task_id where d.question like 'admission:%' and d.by like 'person:%') as approval,
+      (select coalesce(sum(extract(epoch from d.at - t.created_at)) * 1000, 0)::integer
+       from decisions d join tasks t on t.id = d.task_id
+       where d.question like 'admission:%' and d.by like 'person:%') as approval,
       (select coalesce(sum(waited_ms), 0)::integer from runs) as line,
       (select coalesce(sum(extract(epoch from started_at - admitted_at)) * 1000, 0)::integer
        from runs where started_at is not null) as worker`;
   stage.say(`tasks: ${counts(tasks)}; housekeeping records: ${shadows?.n}`);
   stage.say(`runs: ${counts(runs)}; cycles: ${cycles?.total}, at most ${cycles?.most} in a task`);
   stage.say(
-    `waited for: approval ${seconds(waited?.approval ?? 0)}, a slot ${seconds(waited?.line ?? 0)}, ` +
-      `a worker ${seconds(waited?.worker ?? 0)}`,
+    `waited for: approval ${seconds(waited?.approval)}, a slot ${seconds(waited?.line)}, ` +
+      `a worker ${seconds(waited?.worker)}`,
   );
   stage.claim('no record is housekeeping', shadows?.n === 0);
   const breaches = await checkInvariants(stage.database);

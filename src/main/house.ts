@@ -2,18 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { House, StackState } from '../cli/house.js';
-import { type Place, waysOf } from '../cli/ways.js';
-import type { Config } from '../config.js';
+import { waysOf } from '../cli/ways.js';
 import type { State } from '../dev/state.js';
-
-/** What all commands need to know, found once and only when one asks. */
-export interface Surroundings {
-  readonly config: Config;
-  readonly place: Place;
-  /** Why the data folder is not the usual one, when it is not. */
-  readonly homeNotice: string | null;
-  readonly version: string;
-}
+import type { Surroundings } from './surroundings.js';
 
 /** The file that `mission` is, without links: of `dist`, or the source that a test runs. */
 const PROGRAM = fileURLToPath(new URL(import.meta.url)).replace(/house(\.[jt]s)$/, 'cli$1');

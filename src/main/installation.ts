@@ -16,7 +16,7 @@ export interface InstallationOptions {
   readonly say: (line: string) => void;
   /** What the seed inserted or left alone, once the database answers. */
   readonly onSeeded?: (rows: readonly SeededRow[]) => void;
-  /** Told when the database belongs to another Temporal store: workers wait for `mission repair`. */
+  /** Told when the database belongs to another Temporal store: workers wait for a repair. */
   readonly onStrangeStore?: () => void;
   /** Scenario files for rehearsals; else those of the configuration. */
   readonly scenarios?: string;
@@ -56,7 +56,7 @@ export function bringUp(options: InstallationOptions): Promise<Stack> {
   });
 }
 
-/** Settles when a worker asks for work, or when none will before a person has repaired the store. */
+/** Settles when a worker asks for work, or when none will before a person repairs the store. */
 async function untilPolled(
   { databaseUrl, temporalAddress, namespace }: Addresses,
   options: InstallationOptions,

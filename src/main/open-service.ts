@@ -3,7 +3,7 @@ import type { Engine } from '../client/engine.js';
 import type { Config } from '../config.js';
 import { readState, type State } from '../dev/state.js';
 import { createService, type Service, ServiceError } from '../service/index.js';
-import type { Surroundings } from './house.js';
+import type { Surroundings } from './surroundings.js';
 
 /**
  * The service over the servers that the configuration names, else over those of the stack that runs

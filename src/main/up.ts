@@ -2,9 +2,9 @@ import { type SeededRow, seededLine } from '../../drizzle/seed.js';
 import { installLine, waysOf } from '../cli/ways.js';
 import { runDemo } from '../demo/index.js';
 import type { Stack } from '../dev/stack.js';
-import type { Surroundings } from './house.js';
 import { bringUp } from './installation.js';
 import { STRANGE_STORE } from './store.js';
+import type { Surroundings } from './surroundings.js';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 

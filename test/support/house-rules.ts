@@ -31,7 +31,8 @@ export const HOUSE: Readonly<Record<string, Room>> = {
   drizzle: { house: CORE, packages: ['drizzle-orm', 'postgres', 'uuidv7'], node: true },
   activities: {
     house: ['agents', 'workspace', 'drizzle', ...CORE],
-    packages: ['@temporalio/activity', 'zod', 'uuidv7'],
+    // The client is Temporal's own, from the activity's context; its errors are told apart here.
+    packages: ['@temporalio/activity', '@temporalio/client', 'zod', 'uuidv7'],
     node: true,
   },
   workflows: { house: ['contract', 'domain'], packages: ['@temporalio/workflow'], node: false },
@@ -67,9 +68,15 @@ export const HOUSE: Readonly<Record<string, Room>> = {
     packages: ['mission-control', '@temporalio/client', '@temporalio/envconfig'],
     node: true,
   },
+  // A program of its own that uses the house as a person would, and looks at its records.
+  demo: {
+    house: ['client', 'drizzle', 'dev', 'config', ...CORE],
+    packages: ['execa', 'uuidv7', '@temporalio/client'],
+    node: true,
+  },
   main: {
     house: ['*'],
-    packages: ['@temporalio/worker', '@temporalio/envconfig'],
+    packages: ['@temporalio/worker', '@temporalio/client'],
     node: true,
   },
 };
