@@ -12,7 +12,7 @@ $$;
 create function unheard_grants() returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('run', r.id, 'workflowId', t.workflow_id)), '[]')
   from runs r join tasks t on t.id = r.task_id
-  where r.state = 'ADMITTED' and r.admitted_at < clock_timestamp() - interval '10 seconds'
+  where r.state = 'ADMITTED' and r.admitted_at < clock_timestamp() - interval '7 seconds'
 $$;
 --> statement-breakpoint
 -- Decided under a policy version or a roster that is no longer in force.
@@ -41,14 +41,4 @@ $$;
 create function live_attempts() returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('run', id, 'attempt', attempt)), '[]')
   from runs where state = 'RUNNING'
-$$;
---> statement-breakpoint
--- Attempts in flight, with the worker that has them: what a starting worker looks through.
-create function attempts_in_flight() returns jsonb language sql stable as $$
-  select coalesce(jsonb_agg(jsonb_build_object('run', r.id, 'attempt', a.number, 'worker', a.worker,
-    'workflowId', t.workflow_id)), '[]')
-  from attempts a
-  join runs r on r.id = a.run_id and r.attempt = a.number and r.state = 'RUNNING'
-  join tasks t on t.id = r.task_id
-  where a.ended_at is null
 $$;
