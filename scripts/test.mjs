@@ -106,7 +106,7 @@ async function runOnOldestPostgres() {
     folder = await oldestPostgres();
   } catch (error) {
     const note =
-      `not run: the tests on Postgres 14, which could not be fetched (${error.message}); get it by: ` +
+      `not run: the tests on Postgres 14, not to be had here (${error.message}); get it by: ` +
       'node scripts/oldest-postgres.mjs (or MC_TEST_POSTGRES_14=/folder/with/bin/and/lib)';
     return { passed: 0, failed: process.env.CI === 'true' ? 1 : 0, notRun: [note] };
   }
