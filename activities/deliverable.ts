@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { contents, deliverables } from '../drizzle/schema.js';
+import type { ContentHash, TaskId } from '../src/domain/ids.js';
 import type { Deps } from './deps.js';
 
 /**
@@ -10,14 +12,18 @@ export async function storeDeliverable(
   taskId: string,
   commit: string,
 ): Promise<number> {
-  const { sql } = database;
+  const { db } = database;
   const files = await workspaces.archive({ kind: 'task', taskId }, commit);
-  for (const { path, mode, bytes } of files) {
-    const sha = createHash('sha256').update(bytes).digest('hex');
-    await sql`insert into contents (sha256, body) values (${sha}, ${bytes}) on conflict do nothing`;
-    await sql`insert into deliverables (task_id, path, mode, sha256)
-      values (${taskId}::uuid, ${path}, ${mode}, ${sha})
-      on conflict (task_id, path) do update set mode = excluded.mode, sha256 = excluded.sha256`;
+  for (const { path, mode, bytes: body } of files) {
+    const sha256 = createHash('sha256').update(body).digest('hex') as ContentHash;
+    await db.insert(contents).values({ sha256, body }).onConflictDoNothing();
+    await db
+      .insert(deliverables)
+      .values({ taskId: taskId as TaskId, path, mode, sha256 })
+      .onConflictDoUpdate({
+        target: [deliverables.taskId, deliverables.path],
+        set: { mode, sha256 },
+      });
   }
   return files.length;
 }

@@ -1,8 +1,10 @@
 /** Named reads of the house: agents, policies, repositories, and the figures that status shows. */
+import { desc, eq, getTableColumns } from 'drizzle-orm';
 import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
 import type { Priority, TaskStatus } from '../src/domain/task.js';
 import type { Database } from './db.js';
+import { policies, repositories } from './schema.js';
 import type { ToStart } from './steps.js';
 
 export interface AgentRow {
@@ -48,34 +50,34 @@ export interface PolicyRow<N extends PolicyName = PolicyName> {
 }
 
 /** The version of each policy that is in force. */
-export async function readPolicies({ sql }: Database): Promise<PolicyRow[]> {
-  const rows = await sql<{ row: PolicyRow }[]>`
-    select distinct on (name) to_jsonb(p) - 'created_at'
-      || jsonb_build_object('createdAt', p.created_at) as row
-    from policies p order by name, version desc`;
-  return rows.map(({ row }) => row);
+export async function readPolicies({ db }: Database): Promise<PolicyRow[]> {
+  const rows = await db
+    .selectDistinctOn([policies.name])
+    .from(policies)
+    .orderBy(policies.name, desc(policies.version));
+  return rows.map(policyRow);
 }
 
 /** Every version of one policy, newest first. */
-export async function readPolicyHistory({ sql }: Database, name: string): Promise<PolicyRow[]> {
-  const rows = await sql<{ row: PolicyRow }[]>`
-    select to_jsonb(p) - 'created_at' || jsonb_build_object('createdAt', p.created_at) as row
-    from policies p where name = ${name} order by version desc`;
-  return rows.map(({ row }) => row);
+export async function readPolicyHistory({ db }: Database, name: string): Promise<PolicyRow[]> {
+  const rows = await db
+    .select()
+    .from(policies)
+    .where(eq(policies.name, name as PolicyName))
+    .orderBy(desc(policies.version));
+  return rows.map(policyRow);
 }
 
-export interface RepositoryRow {
-  readonly name: string;
-  readonly location: string;
-  readonly target: string;
-  readonly landing: 'branch' | 'merge';
-  readonly provenance: 'person' | 'demo' | 'test';
-  readonly addedBy: string;
-}
+const policyRow = (row: typeof policies.$inferSelect): PolicyRow => ({
+  ...row,
+  createdAt: row.createdAt.toISOString(),
+});
 
-export async function readRepositories({ sql }: Database): Promise<RepositoryRow[]> {
-  return sql<RepositoryRow[]>`select name, location, target, landing, provenance,
-    added_by as "addedBy" from repositories order by name`;
+export type RepositoryRow = Omit<typeof repositories.$inferSelect, 'id' | 'createdAt'>;
+
+export async function readRepositories({ db }: Database): Promise<RepositoryRow[]> {
+  const { id, createdAt, ...shown } = getTableColumns(repositories);
+  return db.select(shown).from(repositories).orderBy(repositories.name);
 }
 
 /** What is asked about the doors that may be locked. */

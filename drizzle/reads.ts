@@ -1,9 +1,12 @@
 /** Named reads of tasks: what every door shows. Each is one statement. */
+import { eq } from 'drizzle-orm';
 import type { AdmissionRule } from '../src/domain/admission.js';
+import type { TaskId } from '../src/domain/ids.js';
 import type { RunKind, RunState } from '../src/domain/run.js';
 import type { BlockReason, Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
 import type { VerdictKind } from '../src/domain/verdict.js';
 import type { Database } from './db.js';
+import { contents, deliverables } from './schema.js';
 
 /** What `run_wait` says of a run that stands in line. */
 export interface RunWait {
@@ -268,8 +271,13 @@ export async function readWork(database: Database, taskId: string): Promise<Work
   return row ?? null;
 }
 
-export async function readDeliverable(database: Database, taskId: string) {
-  return database.sql<{ path: string; mode: string; body: Buffer }[]>`
-    select d.path, d.mode, c.body from deliverables d join contents c on c.sha256 = d.sha256
-    where d.task_id = ${taskId}::uuid order by d.path`;
+/** The files of a task without a repository, as they were accepted. */
+export async function readDeliverable({ db }: Database, taskId: string) {
+  const { path, mode } = deliverables;
+  return db
+    .select({ path, mode, body: contents.body })
+    .from(deliverables)
+    .innerJoin(contents, eq(contents.sha256, deliverables.sha256))
+    .where(eq(deliverables.taskId, taskId as TaskId))
+    .orderBy(path);
 }

@@ -20,6 +20,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { AGENT_TYPES, BACKENDS } from '../src/domain/agent.js';
 import type { AgentId, ContentHash, RepositoryId, RunId, TaskId } from '../src/domain/ids.js';
+import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
 import { RUN_KINDS, RUN_STATES } from '../src/domain/run.js';
 import { BLOCK_REASONS, PRIORITIES, TASK_STATUSES } from '../src/domain/task.js';
 import { VERDICT_KINDS, type Verdict } from '../src/domain/verdict.js';
@@ -79,10 +80,10 @@ export const agents = pgTable('agents', {
 export const policies = pgTable(
   'policies',
   {
-    name: text('name').notNull(),
+    name: text('name').$type<PolicyName>().notNull(),
     version: integer('version').notNull(),
     enabled: boolean('enabled').notNull(),
-    value: jsonb('value').notNull(),
+    value: jsonb('value').$type<PolicyValues[PolicyName]>().notNull(),
     by: text('by').notNull(),
     door: text('door').notNull(),
     why: text('why').notNull(),
