@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Repaired } from '../service/index.js';
+import type { LockedDoor, Repaired } from '../service/index.js';
 import { act, actOnService, type Exits, type Stage } from './act.js';
 import { EXIT } from './exit.js';
 import type { House, StackState, StatusDocument } from './house.js';
@@ -83,12 +83,21 @@ async function status({ house, terminal }: Stage): Promise<number> {
   const [stack, { version }] = await Promise.all([house.stack(), house.settings()]);
   const { service, close } = await house.open();
   try {
-    const found: StatusDocument = { ...(await service.status()), stack, version };
+    const seen = await service.status();
+    const doors = [...notWatched(stack), ...seen.doors];
+    const healthy = doors.length === 0;
+    const found: StatusDocument = { ...seen, doors, healthy, stack, version };
     terminal.answer(statusText(found, terminal), found);
     return found.healthy ? EXIT.ok : EXIT.failed;
   } finally {
     await close();
   }
+}
+
+function notWatched({ phase, home }: StackState): LockedDoor[] {
+  if (phase !== 'killed') return [];
+  const sentence = `mission up was killed, and nobody watches what it had started (${home})`;
+  return [{ door: 'not-watched', sentence, command: 'mission up' }];
 }
 
 function statusText(found: StatusDocument, terminal: Terminal): string {

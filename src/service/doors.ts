@@ -11,6 +11,8 @@ export interface LockedDoor {
 
 /** A closed list: scripts that watch `mission status --json` sort by it. */
 export const DOOR_NAMES = [
+  /** `mission up` was killed: what it had started is not watched any more. */
+  'not-watched',
   'database-away',
   'temporal-away',
   'other-temporal-store',

@@ -1,0 +1,88 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config.js';
+import { build, PROGRAM, type Ran, run } from '../support/mission.js';
+
+let folder: string;
+let home: string;
+let first: ChildProcess;
+const lines: string[] = [];
+
+const env = () => ({ MISSION_HOME: home, MISSION_CACHE: loadConfig().cacheDir });
+const mission = (...args: string[]): Promise<Ran> => run(args, { env: env() });
+
+beforeAll(async () => {
+  build();
+  folder = await mkdtemp(join(tmpdir(), 'mission-up-'));
+  await chmod(folder, 0o711); // as root, Postgres runs as `nobody` and must get through
+  home = join(folder, 'home');
+  first = spawn(process.execPath, [PROGRAM, 'up'], {
+    env: { ...env(), PATH: process.env.PATH, HOME: process.env.HOME },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  if (!first.stdout || !first.stderr) throw new Error('no output');
+  createInterface({ input: first.stderr }).on('line', (line) => lines.push(line));
+  await new Promise<void>((resolve, reject) => {
+    first.once('exit', (code) => reject(new Error(`up ended with ${code}: ${lines.join('\n')}`)));
+    createInterface({ input: first.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      lines.push(line);
+      if (line.startsWith('Ctrl-C')) resolve();
+    });
+  });
+}, 120_000);
+
+afterAll(async () => {
+  if (first.exitCode === null) {
+    first.kill('SIGTERM');
+    await once(first, 'exit');
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('says where everything is and what to type next; it is healthy and works', async () => {
+  const said = lines.join('\n');
+  expect(said).toMatch(/Web UI +http:\/\/127\.0\.0\.1:\d+/);
+  expect(said).toContain('Seed: policies auto-approve: inserted');
+  expect(said).toContain(`ln -sf ${PROGRAM} ~/.local/bin/mission`);
+  const status = await mission('status');
+  expect(status).toMatchObject({ code: 0 });
+  expect(status.stdout).toMatch(/^Healthy: .*1 worker on mission-control/);
+  expect((await mission('task', 'create', 'Say hello', '--wait')).code).toBe(0);
+});
+
+test('a second one adopts what runs', async () => {
+  const second = await mission('up');
+  expect(second.code).toBe(0);
+  expect(second.stdout).toContain('Mission Control runs already.');
+});
+
+test('linked into a folder of PATH it is `mission`, in any folder', async () => {
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  await symlink(PROGRAM, join(bin, 'mission'));
+  const command = 'mission task create "Say more" --json && mission inbox --mine';
+  const path = `${bin}:${process.env.PATH}`;
+  const said = execFileSync('sh', ['-c', `${command} 2>&1`], {
+    cwd: folder,
+    env: { ...env(), PATH: path, HOME: process.env.HOME },
+    encoding: 'utf8',
+  });
+  expect(said).toContain('"task": "T-2"');
+  const ran = await run(['why', 'T-99'], { env: { ...env(), PATH: path }, cwd: folder });
+  expect(ran.code).toBe(3);
+  const lost = await run(['tsk'], { env: { ...env(), PATH: path }, cwd: folder });
+  expect(lost.stderr).toContain(`did you mean: MISSION_HOME=${home} mission task`);
+});
+
+test('`down` stops it, which ends it with 0; then nothing runs here', async () => {
+  const exit = once(first, 'exit');
+  expect(await mission('down')).toMatchObject({ code: 0, stdout: 'stopped\n' });
+  expect((await exit)[0]).toBe(0);
+  expect((await mission('status')).code).toBe(7);
+  expect(await mission('down')).toMatchObject({ code: 0, stdout: 'nothing runs here\n' });
+});
