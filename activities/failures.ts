@@ -2,12 +2,12 @@ import { ApplicationFailure } from '@temporalio/activity';
 import type { ErrorType } from '../src/contract.js';
 
 /**
- * The failure table. Everything an activity throws is retried by Temporal, with back-off and without
- * end, except what is made here: a repeat would give the same answer.
+ * The failure table. Everything an activity throws is retried by Temporal, with back-off and
+ * without end, except what is made here: a repeat would give the same answer.
  *
  * | what | how it ends |
  * |---|---|
- * | input, key or message that cannot be used | `refused`: final, with the sentence for the caller |
+ * | input, key or message that cannot be used | `refused`: final, with the sentence that says why |
  * | the agent's own failure | no throw: the run is closed `FAILED`, and a person is asked |
  * | database, git or Temporal away | plain error: retried |
  * | worker shuts down | `leaving`: retried at once elsewhere, never counted |

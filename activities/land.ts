@@ -100,7 +100,8 @@ function cameOf(landing: Landing, brief: LandingBrief): Came {
     }
     case 'conflict': {
       const { files, target } = landing;
-      const summary = `${brief.repository?.target} has moved, and merging conflicts in ${files.join(', ')}`;
+      const where = files.join(', ');
+      const summary = `${brief.repository?.target} has moved, and merging conflicts in ${where}`;
       const outcome = brief.landingCycles >= brief.landingBound ? 'atCap' : 'conflict';
       const detail = { summary, files, target, execution: brief.execution.number };
       return { outcome, kind: 'conflict', detail };

@@ -62,7 +62,7 @@ export class Progress {
     return { events, workTokens, cacheReadTokens, ...instructions };
   }
 
-  /** Stores it, with the checkpoint if there is one. Throws `Stop` when the attempt may not go on. */
+  /** Stores it, with a checkpoint if there is one. Throws `Stop` when the attempt may not go on. */
   async store(checkpoint: StoredCheckpoint): Promise<void> {
     const { run, attempt } = this;
     const progress = cleaned({ run, attempt, checkpoint, ...this.take() });

@@ -60,5 +60,6 @@ function whyNot(message: VerbMessage, answer: Omit<VerbAnswer, 'message'>): stri
   const where = blocked === null ? status : `${status} (${blocked})`;
   if (isTerminal(status)) return `${message.verb} is not possible: the task is ${where}`;
   const legal = legalVerbs(status, blocked).filter((verb) => verb !== message.verb);
-  return `${message.verb} is not possible while the task is ${where}; possible now: ${legal.join(', ')}`;
+  const possible = legal.join(', ');
+  return `${message.verb} is not possible while the task is ${where}; possible now: ${possible}`;
 }

@@ -4,8 +4,8 @@ import type { Wake } from '../drizzle/steps.js';
 import { runPromoted } from '../src/contract.js';
 
 /**
- * Wakes the workflows whose runs were promoted. Awaited before the activity returns, so that a crash
- * in between repeats it; a workflow that is closed or missing is upkeep's to look at.
+ * Wakes the workflows whose runs were promoted. Awaited before the activity returns, so that a
+ * crash in between repeats it; a workflow that is closed or missing is upkeep's to look at.
  */
 export async function wake(promoted: readonly Wake[]): Promise<void> {
   await Promise.all(

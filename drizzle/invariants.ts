@@ -16,7 +16,7 @@ export interface Breach {
 }
 
 /** Every invariant that the records can show, in one place for all who check. */
-export const INVARIANTS: readonly Invariant[] = [
+const INVARIANTS: readonly Invariant[] = [
   {
     number: 1,
     holds: 'a task that is DONE was accepted by every seat, on the execution that landed',

@@ -219,9 +219,11 @@ export async function readTask(database: Database, id: string): Promise<TaskReco
 /** Changes whenever something of the task does that a person would see. */
 export async function readMark(database: Database, id: string): Promise<string> {
   const [row] = await database.sql<{ mark: string }[]>`
-    select concat_ws(' ', t.updated_at, t.paused, t.priority, t.assignee,
-      (select string_agg(concat(r.kind, r.number, r.state, r.attempt), ',' order by r.id)
-       from runs r where r.task_id = t.id)) as mark
+    select concat_ws(' ', t.updated_at, t.paused, t.priority, t.assignee, t.admission,
+      t.first_execution_run_id is null and t.created_at < clock_timestamp() - interval '5 seconds',
+      t.first_execution_run_id is null,
+      (select string_agg(concat(r.kind, r.number, r.state, r.attempt, run_wait(r) ->> 'reason'), ','
+         order by r.id) from runs r where r.task_id = t.id)) as mark
     from tasks t where t.id = ${id}::uuid`;
   return row?.mark ?? '';
 }

@@ -11,7 +11,8 @@ import { addTaskReads } from './task-read.js';
 import { addTaskVerbs } from './task-verbs.js';
 
 const ABOUT =
-  'A squad of AI agents, every task executed by one, reviewed by another on the same record, and landed.';
+  'A squad of AI agents, every task executed by one, reviewed by another on the same record, ' +
+  'and landed.';
 
 const EXITS = `
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 5 waits for a person, 6 budget or limit,

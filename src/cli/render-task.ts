@@ -4,7 +4,7 @@ import { ago, type Column, grouped, table, wrapped } from './table.js';
 import type { Colors, Terminal } from './terminal.js';
 
 /** Colour never says anything alone: the word stands beside it. */
-export function paintStatus(colors: Colors, status: string): (text: string) => string {
+function paintStatus(colors: Colors, status: string): (text: string) => string {
   if (status === 'DONE') return colors.green;
   if (status === 'BLOCKED') return colors.red;
   if (status === 'INBOX') return colors.yellow;

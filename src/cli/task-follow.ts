@@ -101,7 +101,8 @@ async function printLogs(
   let run = '';
   for await (const event of events) {
     const { colors } = terminal;
-    const about = `${kindOf(event)} [${event.agent}]${event.attempt > 1 ? ` attempt ${event.attempt}` : ''}`;
+    const again = event.attempt > 1 ? ` attempt ${event.attempt}` : '';
+    const about = `${kindOf(event)} [${event.agent}]${again}`;
     if (about !== run && !options.jsonl) terminal.line(colors.bold(about), null);
     run = about;
     terminal.line(eventText(event, terminal), event);

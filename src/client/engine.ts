@@ -2,6 +2,7 @@ import {
   Client,
   Connection,
   type ConnectionOptions,
+  WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import {
@@ -90,7 +91,12 @@ function engineOver(link: Link): Engine {
     address: link.address,
     start: (task) =>
       ask(link, { what: 'start', workflowId: task.workflowId }, async () => {
-        await client.workflow.start(TASK_WORKFLOW, taskStart(task, taskQueue));
+        try {
+          await client.workflow.start(TASK_WORKFLOW, taskStart(task, taskQueue));
+        } catch (error) {
+          // It has been started, and has ended meanwhile.
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        }
       }),
     update: (workflowId, message) => {
       const { verb, messageId } = message;

@@ -8,7 +8,7 @@ export interface Checked {
   readonly output: string;
 }
 
-export const FILES = {
+const FILES = {
   'package.json': `${JSON.stringify(
     { name: 'tiny-search', version: '0.1.0', type: 'module', scripts: { test: 'node --test' } },
     null,

@@ -10,7 +10,7 @@ export interface Scene {
   play(stage: Stage): Promise<void>;
 }
 
-export const record = async ({ database }: Stage, handle: TaskHandle): Promise<TaskRecord> => {
+const record = async ({ database }: Stage, handle: TaskHandle): Promise<TaskRecord> => {
   const { taskId } = await handle.state();
   return readTask(database, taskId);
 };

@@ -11,8 +11,6 @@ export const RUN_STATES = [
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-export type ClosedRunState = 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
-
 /** Why a run failed. `fault: 'agent'` counts towards pausing the agent by name. */
 export const FAILURE_CAUSES = {
   'agent-error': { fault: 'agent', means: 'the agent ended with an error' },

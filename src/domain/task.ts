@@ -1,4 +1,4 @@
-import type { AgentId, RunId, TaskId } from './ids.js';
+import type { AgentId } from './ids.js';
 
 /** Lowest first: a higher index goes first in every line. */
 export const PRIORITIES = ['LOW', 'NORMAL', 'HIGH', 'URGENT'] as const;
@@ -172,11 +172,4 @@ export interface TaskRequest {
   /** `(source, key)` is unique: filing twice is filing once. */
   readonly source: string | null;
   readonly key: string | null;
-}
-
-/** Where a task that an agent spawned comes from. */
-export interface Origin {
-  readonly parentTask: TaskId;
-  readonly run: RunId;
-  readonly index: number;
 }

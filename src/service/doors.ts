@@ -50,7 +50,7 @@ function pausedSquad({ squadPaused, squadPausedBy }: HouseFacts): LockedDoor[] {
   return [{ door: 'squad-paused', sentence, command: 'mission resume' }];
 }
 
-/** What stops while a policy is off: it lets nothing through, it does not let everything through. */
+/** What stops while a policy is off: it lets nothing through, not everything. */
 const WITHOUT = {
   'auto-approve': 'every task waits for a person',
   'execution-limits': 'nothing runs',
@@ -62,7 +62,8 @@ const WITHOUT = {
 
 function disabled({ name, enabled, version, by }: PolicyRow): LockedDoor[] {
   if (enabled) return [];
-  const sentence = `the policy ${name} is disabled (version ${version}, by ${by}): ${WITHOUT[name]}`;
+  const off = `the policy ${name} is disabled (version ${version}, by ${by})`;
+  const sentence = `${off}: ${WITHOUT[name]}`;
   return [{ door: 'policy-disabled', sentence, command: `mission policy enable ${name}` }];
 }
 

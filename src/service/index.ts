@@ -13,18 +13,18 @@ import { status } from './status.js';
 import { inbox, list, show, why } from './tasks.js';
 import { applyVerb, type VerbFields } from './verbs.js';
 
-export type { AgentRow, PolicyRow, RepositoryRow, Summary } from '../../drizzle/read-house.js';
-export type { LogEvent, RunRow } from '../../drizzle/reads.js';
-export type { Probed, ServiceDeps } from './deps.js';
+export type { AgentRow, PolicyRow, RepositoryRow } from '../../drizzle/read-house.js';
+export type { LogEvent } from '../../drizzle/reads.js';
+export type { ServiceDeps } from './deps.js';
 export type { LockedDoor } from './doors.js';
-export { ServiceError, type ServiceErrorKind } from './errors.js';
+export { ServiceError } from './errors.js';
 export type { Filed } from './file-task.js';
 export type { Output } from './output.js';
 export type { PolicySet } from './policies.js';
 export type { Repaired } from './repair.js';
 export type { HouseStatus } from './status.js';
-export type { Listed, TaskDetails, TaskPage } from './tasks.js';
-export type { VerbDone, VerbFields } from './verbs.js';
+export type { Listed, TaskDetails } from './tasks.js';
+export type { VerbFields } from './verbs.js';
 export type { Standstill } from './waits.js';
 
 export type Service = ReturnType<typeof createService>;

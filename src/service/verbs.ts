@@ -91,7 +91,7 @@ async function explained(
     return new ServiceError('unreachable', `${error.message}; nothing was changed`);
   }
   if (error instanceof TaskNotFound) {
-    const sentence = `${label}: Temporal knows its workflow no more; start it again: mission repair`;
+    const sentence = `${label}: Temporal has lost its workflow; start it again: mission repair`;
     return new ServiceError('failed', sentence);
   }
   if (!(error instanceof Timeout)) {
@@ -101,7 +101,7 @@ async function explained(
   await engine.deliver(workflowId, message);
   return new ServiceError(
     'timeout',
-    `${label}: no worker has answered in time; the message is delivered, and ${message.verb} takes ` +
+    `${label}: no worker has answered in time; the message is there, and ${message.verb} takes ` +
       'effect as soon as one runs; what is wrong: mission status',
   );
 }

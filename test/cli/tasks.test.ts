@@ -128,7 +128,8 @@ describe('a task that waits for a person', () => {
     expect(again.code).toBe(1);
     expect(again.stderr).toContain(`${task} is DONE`);
     const [row] = await house.database.sql<{ by: string; door: string; reason: string }[]>`
-      select by, door, reason from decisions where question = 'admission:lead' and by like 'person:%'`;
+      select by, door, reason from decisions
+      where question = 'admission:lead' and by like 'person:%'`;
     expect(row).toMatchObject({ door: 'cli', reason: 'good plan' });
   });
 

@@ -23,7 +23,7 @@ const policy = fc.record({
 
 test('what decides in words and what asks again under the lock agree on every policy', async () => {
   const agents = ['lead', 'implementer', 'intern'];
-  const tasks = [];
+  const tasks: Awaited<ReturnType<typeof stage.begin>>[] = [];
   await stage.setPolicy('auto-approve', {}, false);
   for (const assignee of agents) {
     for (const priority of PRIORITIES) tasks.push(await stage.begin({ assignee, priority }));

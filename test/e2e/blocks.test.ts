@@ -112,7 +112,8 @@ describe('review-failed', () => {
     const events = await house.database.sql`
       select e.event from run_events e join runs r on r.id = e.run_id
       join tasks t on t.id = r.task_id
-      where t.workflow_id = ${task.workflowId} and r.kind = 'REVIEW' and e.event ->> 'kind' = 'text'`;
+      where t.workflow_id = ${task.workflowId} and r.kind = 'REVIEW'
+        and e.event ->> 'kind' = 'text'`;
     expect(events).toHaveLength(1);
   });
 });
@@ -120,7 +121,7 @@ describe('review-failed', () => {
 describe('execution-failed', () => {
   const failing = { report: 'none', faults: { fail: { turn: 1, message: 'no compiler here' } } };
 
-  test('says why; accept is refused where there is nothing to accept; retry tries again', async () => {
+  test('says why; accept finds nothing to accept; retry tries again', async () => {
     const task = await file(
       house,
       { executions: [failing, execution('work')] },
@@ -198,7 +199,7 @@ describe('held runs', () => {
     expect(await task.instructions('EXECUTION', 1)).toContain('A (person:ann): blue');
   });
 
-  test('a reviewer may ask as well; another executor then supersedes what was reviewed', async () => {
+  test('a reviewer may ask as well; another executor supersedes what was reviewed', async () => {
     const asking = { faults: { ask: { turn: 1, question: 'which spec?' } } };
     const task = await file(house, { executions: [execution('one')], reviews: [asking, approved] });
     await task.until('BLOCKED', 'question');
@@ -243,4 +244,20 @@ test('what an agent prints cannot poison its run', async () => {
   const task = await file(house, { executions: [nul] });
   expect(await task.result()).toMatchObject({ status: 'DONE' });
   expect((await task.runs())[0]).toMatchObject({ attempt: 1 });
+});
+
+test('whoever speaks while it ends is answered, and does not keep it from ending', async () => {
+  const task = await file(house, { executions: [execution('work')] });
+  const end = task.result();
+  let ended = false;
+  const speaking = (async () => {
+    for (let count = 0; !ended; count++) {
+      await task.say('guide', { text: `hint ${count}` }).catch(() => undefined);
+      await task.handle.signal('pause', {}).catch(() => undefined);
+      await task.handle.signal('resume', {}).catch(() => undefined);
+    }
+  })();
+  expect(await end).toMatchObject({ status: 'DONE' });
+  ended = true;
+  await speaking;
 });

@@ -97,7 +97,7 @@ test('killed in an execution and in a review, it goes on at the next turn', asyn
   });
 }, 90_000);
 
-test('a worker that is told to stop leaves its run to the next one, and counts as no loss', async () => {
+test('a worker told to stop leaves its run to the next one: no loss is counted', async () => {
   const hangs = {
     turns: [{ files: { 'one.txt': 'one' } }, { files: { 'two.txt': 'two' } }],
     report: 'done',

@@ -111,7 +111,7 @@ describe('reassign', () => {
     expect(await decisionsOf(task)).toMatchObject([{ question: 'admission:writer' }]);
   });
 
-  test('while queued: the run is cancelled, and the next number is the new executor’s', async () => {
+  test('while queued: the run is cancelled; the next number is the new executor’s', async () => {
     await setSquadPaused(house, true);
     const task = await file(house, {});
     await eventually(async () => expect(await task.told()).toEqual(['EXECUTION 1 QUEUED']));

@@ -1,6 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withLock } from '../../src/workspace/lock.js';
+import { lockPath } from '../../src/workspace/names.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import { setPolicy } from '../support/settings.js';
@@ -126,6 +128,32 @@ test('at the cap of landing cycles a person is asked, and retry grants one more'
   await setPolicy(house, 'landing', { value: { maxLandingCycles: 3 } });
 });
 
+test('cancelled while it waits for another landing: nothing has moved', async () => {
+  const repository = await addRepository(house, { landing: 'merge' });
+  const before = repository.git('rev-parse', 'main');
+  const [row] = await house.database.sql<{ id: string }[]>`
+    select id from repositories where name = ${repository.name}`;
+  const source = { kind: 'repository', repositoryId: row?.id ?? '' } as const;
+  const script = { reviews: [{ faults: { ask: { turn: 1, question: '?' } } }] };
+  const task = await file(house, { ...oneCycle, ...script }, { repository: repository.name });
+  await task.until('BLOCKED', 'question');
+  await withLock(lockPath(house.home, source), {}, async () => {
+    await task.say('answer', { text: 'yes' });
+    await task.until('LANDING');
+    await task.say('cancel');
+    expect(await task.result()).toMatchObject({ status: 'CANCELLED' });
+  });
+  expect(repository.git('rev-parse', 'main')).toBe(before);
+});
+
+test('cancelled when it has landed: the landing stands', async () => {
+  const repository = await addRepository(house, { landing: 'merge' });
+  const task = await file(house, oneCycle, { repository: repository.name });
+  await task.until('DONE');
+  await task.handle.signal('cancel').catch(() => undefined);
+  expect(await task.result()).toMatchObject({ status: 'DONE' });
+});
+
 test('rehearsed work never lands in what a person added, and says so', async () => {
   const repository = await addRepository(house, { provenance: 'person', landing: 'merge' });
   const before = repository.git('for-each-ref');
@@ -158,7 +186,6 @@ test('without a repository the files are the deliverable', async () => {
 test('a repository that is gone blocks before and after, and retry goes on', async () => {
   const repository = await addRepository(house);
   const gone = `${repository.path}-moved`;
-  const { renameSync } = await import('node:fs');
   renameSync(repository.path, gone);
   const script = { executions: [execution('x'), execution('work', { turns: [{ delayMs: 1 }] })] };
   const task = await file(house, script, { repository: repository.name });

@@ -244,7 +244,7 @@ describe('the same workflow id again', () => {
     expect(await task.told()).toEqual(plain);
   });
 
-  test('in another Temporal store, the first being lost: it goes on from the closed runs', async () => {
+  test('in another Temporal store, the first being lost: it goes on from closed runs', async () => {
     const script = { executions: [execution('one'), execution('two')] };
     const task = await file(house, { ...script, reviews: [revision('more'), garbage, approved] });
     await task.until('BLOCKED', 'review-failed');

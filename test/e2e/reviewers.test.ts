@@ -77,6 +77,22 @@ describe('several reviewers', () => {
     expect(answers.map((row) => row.answers.length)).toEqual([1, 1]);
   });
 
+  test('a slower one is not told what the other found: each judges by himself', async () => {
+    const asks = { faults: { ask: { turn: 1, question: 'red?' } }, ...approved };
+    const reviews = [revision('mine alone'), asks, approved, approved];
+    const task = await file(house, { ...work, reviews }, both);
+    await eventually(async () => {
+      expect((await task.runs()).slice(1)).toMatchObject([
+        { state: 'SUCCEEDED' },
+        { hold: 'question' },
+      ]);
+    });
+    await task.say('answer', { text: 'red' });
+    expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 2 });
+    expect(await task.instructions('REVIEW', 2)).not.toContain('earlier issue exactly once');
+    expect(await task.instructions('EXECUTION', 2)).toContain('mine alone');
+  });
+
   test('at the cap, accepted by a person for all of them', async () => {
     const task = await file(house, { reviews: Array(10).fill(revision('no')) }, both);
     await task.until('BLOCKED', 'revision-cap');
@@ -164,7 +180,7 @@ describe('follow-ups', () => {
     });
   });
 
-  test('the depth of a tree is capped: a follow-up of a follow-up of a follow-up is the last', async () => {
+  test('the depth of a tree is capped: the follow-up of depth three is the last', async () => {
     const deeper = (depth: number): object =>
       spawning('SPAWN', {
         title: `Depth ${depth}`,

@@ -66,7 +66,7 @@ const endless = {
 };
 
 describe('pause', () => {
-  test('a run that works stops at its next checkpoint, is queued again and goes on there', async () => {
+  test('a run at work stops at its next checkpoint, is queued again, goes on there', async () => {
     const task = await file(house, { executions: [endless] });
     await checkpointed(task);
     await task.say('pause');

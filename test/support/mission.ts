@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { House } from './house.js';
 import { temporal } from './services.js';
 
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What is installed: the build, half a second faster a start than the sources. */
 export const PROGRAM = join(ROOT, 'dist/src/main/cli.js');
 
@@ -85,8 +85,10 @@ export const missionOn =
     run(args, { ...options, env: { ...envOf(house), ...options.env } });
 
 /** The one JSON document of an answer. */
-export const documentOf = <T = Record<string, unknown>>({ stdout }: Ran): T =>
-  JSON.parse(stdout) as T;
+export function documentOf<T = Record<string, unknown>>({ code, stdout, stderr }: Ran): T {
+  if (stdout === '') throw new Error(`ended with ${code} and no answer: ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
 
 /** A description by which a scripted agent plays what a test needs. */
 export const scenario = (body: object): string =>

@@ -1,0 +1,181 @@
+/** The shapes that the SQL functions take and answer. */
+import type { RunEnd, Standing, Then } from '../src/contract.js';
+import type { AgentType, BackendKind } from '../src/domain/agent.js';
+import type { Policy } from '../src/domain/policy.js';
+import type { CycleRecord } from '../src/domain/reviews.js';
+import type { RunKind } from '../src/domain/run.js';
+import type { Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
+import type { FollowUp, Verdict, VerdictKind } from '../src/domain/verdict.js';
+
+/** A promoted run whose workflow is to be woken. */
+export interface Wake {
+  readonly run: string;
+  readonly workflowId: string;
+}
+
+/** A task that is filed and whose workflow is to be started. */
+export interface ToStart {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly title: string;
+  readonly priority: Priority;
+}
+
+export interface BeginFacts {
+  readonly record: {
+    readonly id: string;
+    readonly number: number;
+    readonly status: TaskStatus;
+    readonly priority: Priority;
+    readonly assignee: string;
+    readonly reviewers: readonly string[];
+  } | null;
+  readonly roster: readonly { id: string; type: AgentType; reviews: boolean }[];
+  readonly repositories: readonly string[];
+  readonly policy: Policy<'auto-approve'>;
+}
+
+/** Everything an attempt is told; texts are whole. */
+export interface RunBrief {
+  readonly task: {
+    readonly id: string;
+    readonly number: number;
+    readonly title: string;
+    readonly description: string;
+    readonly acceptance: readonly string[];
+  };
+  readonly agent: {
+    readonly id: string;
+    readonly name: string;
+    readonly backend: BackendKind;
+    readonly model: string | null;
+    readonly instructions: string;
+    readonly timeLimitSeconds: number;
+  };
+  readonly run: {
+    readonly id: string;
+    readonly kind: RunKind;
+    readonly number: number;
+    readonly cycle: number;
+    readonly nonce: string;
+    readonly answers: readonly { question: string; answer: string; by: string }[];
+  };
+  readonly repository: { id: string; name: string; location: string; target: string } | null;
+  readonly baseCommit: string | null;
+  readonly work: {
+    readonly runId: string;
+    readonly number: number;
+    readonly agent: string;
+    readonly report: string;
+    readonly diff: string;
+    readonly commands: string;
+    readonly commit: string;
+    readonly bytes: number;
+  } | null;
+  readonly guidance: readonly { by: string; text: string }[];
+  readonly landingFeedback: {
+    readonly summary: string;
+    readonly target: string;
+    /** An execution has dealt with it since. */
+    readonly answered: boolean;
+  } | null;
+  readonly cycles: readonly CycleRecord[];
+  /** The highest cycle after which a revision asks a person. */
+  readonly cycleBound: number;
+}
+
+export interface StoredCheckpoint {
+  readonly turn: number;
+  readonly commit: string;
+  readonly transcript: unknown;
+}
+
+export type Started =
+  | { readonly kind: 'closed'; readonly end: RunEnd }
+  | { readonly kind: 'queued'; readonly wait: WaitReason | null; readonly standing: Standing }
+  | {
+      readonly kind: 'go';
+      readonly attempt: number;
+      readonly checkpoint: StoredCheckpoint | null;
+      readonly lostInARow: number;
+      readonly brief: RunBrief;
+    };
+
+/** A row of the workflow's table with the ids of the runs it opens. */
+export type Opening = Omit<Then, 'next'> & { readonly next: readonly object[] };
+
+export interface RunClosing {
+  readonly run: string;
+  readonly attempt: number;
+  readonly state: 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'REQUEUED';
+  readonly outcome?: string;
+  readonly cause?: string;
+  readonly fault?: 'agent' | 'system';
+  readonly error?: string;
+  readonly summary?: string;
+  readonly report?: string;
+  readonly diff?: string;
+  readonly commands?: string;
+  readonly bytesProduced?: number;
+  readonly bytesHandedOver?: number;
+  readonly commit?: string;
+  readonly reviewedRun?: string;
+  readonly reviewedCommit?: string;
+  readonly verdict?: Verdict;
+  readonly verdictKind?: VerdictKind;
+  readonly events: readonly object[];
+  /** What the agent was told, where it is not stored yet. */
+  readonly instructions?: string;
+  readonly workTokens: number;
+  readonly cacheReadTokens: number;
+  readonly course?: Opening | null;
+  readonly delaySeconds?: number;
+  readonly hold?: 'question' | 'budget-spent';
+  readonly question?: string;
+}
+
+export interface FollowUpFacts {
+  readonly depth: number;
+  readonly cycles: number;
+  readonly status: TaskStatus;
+  readonly assignee: string;
+  readonly policy: Policy<'spawn'>;
+  readonly titles: readonly string[];
+  readonly roster: readonly string[];
+  readonly runs: readonly {
+    readonly id: string;
+    readonly cycle: number;
+    readonly agent: string;
+    readonly kind: VerdictKind;
+    readonly followUps: readonly FollowUp[];
+  }[];
+}
+
+export interface LandingBrief {
+  readonly kind: 'go';
+  readonly task: {
+    readonly id: string;
+    readonly number: number;
+    readonly title: string;
+    readonly rehearsed: boolean;
+    readonly baseCommit: string | null;
+  };
+  readonly repository: {
+    readonly id: string;
+    readonly name: string;
+    readonly location: string;
+    readonly target: string;
+    readonly landing: 'branch' | 'merge';
+    readonly provenance: 'person' | 'demo' | 'test';
+  } | null;
+  readonly execution: {
+    runId: string;
+    number: number;
+    agent: string;
+    commit: string;
+    summary: string;
+  };
+  readonly reviews: readonly { id: string; agent: string; kind: VerdictKind; summary: string }[];
+  readonly landingCycles: number;
+  readonly landingBound: number;
+}
