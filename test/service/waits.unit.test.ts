@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import type { RunWait, TaskRow } from '../../drizzle/reads.js';
+import { standstillOf } from '../../src/service/waits.js';
+
+const NOW = new Date().toISOString();
+const LONG_AGO = '2026-01-01T00:00:00Z';
+
+const row = (differences: Partial<TaskRow> = {}): TaskRow => ({
+  id: 'id',
+  number: 42,
+  workflowId: 'task/id',
+  title: 'A task',
+  status: 'ASSIGNED',
+  blocked: null,
+  blockedDetail: null,
+  paused: false,
+  priority: 'NORMAL',
+  assignee: 'implementer',
+  reviewers: [],
+  repository: null,
+  owner: 'person:ann',
+  door: 'cli',
+  cycles: 1,
+  rehearsed: false,
+  started: true,
+  admission: { kind: 'admitted', by: 'policy:auto-approve', reason: 'within' },
+  admissionRule: null,
+  queued: [],
+  active: 0,
+  workTokens: 0,
+  createdAt: LONG_AGO,
+  statusSince: LONG_AGO,
+  endedAt: null,
+  ...differences,
+});
+
+const queued = (differences: Partial<RunWait>): TaskRow =>
+  row({
+    queued: [
+      {
+        reason: 'slot',
+        rule: null,
+        value: null,
+        since: LONG_AGO,
+        place: null,
+        detail: null,
+        policyVersion: 7,
+        agent: 'implementer',
+        ...differences,
+      },
+    ],
+  });
+
+const around = { workerLives: true, idleReviewer: null };
+
+describe('why a task stands still', () => {
+  test.each<[string, TaskRow]>([
+    ['it has ended', row({ status: 'DONE', paused: true })],
+    ['it is worked on', row({ status: 'IN_PROGRESS', active: 1 })],
+    ['it is paused, and its run comes to the end of its turn', row({ paused: true, active: 1 })],
+    ['it was filed this moment', row({ status: 'INBOX', started: false, createdAt: NOW })],
+  ])('it does not: %s', (_name, task) => expect(standstillOf(task, around)).toBeNull());
+
+  test('a block, with every verb that ends it', () => {
+    const blocked = row({ status: 'BLOCKED', blocked: 'question', blockedDetail: 'Which?' });
+    expect(standstillOf(blocked, around)).toMatchObject({
+      kind: 'block',
+      reason: 'question',
+      sentence: 'the agent asks: Which?',
+      commands: expect.arrayContaining(['mission task answer T-42 "your answer"']),
+    });
+  });
+
+  test('a rule with its value and version, and its place in line', () => {
+    const rule = 'execution-limits.maxConcurrentPerAgent';
+    const place = { position: 2, of: 5 };
+    expect(standstillOf(queued({ rule, value: '3', place }), around)).toMatchObject({
+      kind: 'wait',
+      reason: 'slot',
+      value: '3, version 7',
+      place,
+      commands: ['mission policy set execution-limits maxConcurrentPerAgent=5'],
+    });
+  });
+
+  test.each<[RunWait['reason'], Partial<RunWait>, string | null]>([
+    ['agent-disabled', { value: 'paused', detail: 'failed' }, 'mission agent enable implementer'],
+    ['no-backend', { value: 'command' }, 'mission agent show implementer'],
+    ['no-reviewer', {}, 'mission agent enable tester'],
+    ['squad-paused', { rule: 'squad', value: 'person:ann' }, 'mission resume'],
+    ['back-off', { detail: LONG_AGO }, null],
+  ])('%s is moved on by the right command', (reason, known, command) => {
+    const still = standstillOf(queued({ reason, ...known }), {
+      ...around,
+      idleReviewer: 'tester',
+    });
+    expect(still).toMatchObject({ reason, commands: command === null ? [] : [command] });
+  });
+
+  test.each<[string, TaskRow, boolean | null, string | null]>([
+    ['filed and not taken', row({ status: 'INBOX', started: false }), null, 'no-worker'],
+    ['running, and no worker lives', row({ status: 'REVIEW', active: 1 }), false, 'no-worker'],
+    ['running, and nobody was asked', row({ status: 'REVIEW', active: 1 }), null, null],
+    ['paused in the line', row({ paused: true }), true, 'task-paused'],
+    ['in the inbox', row({ status: 'INBOX' }), null, 'approval'],
+  ])('%s', (_name, task, workerLives, reason) => {
+    const still = standstillOf(task, { workerLives, idleReviewer: null });
+    expect(still?.reason ?? null).toBe(reason);
+  });
+});
