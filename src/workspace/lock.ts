@@ -42,12 +42,28 @@ export async function withLock<T>(
 ): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
   const mine = before.then(() => holding(path, options, work));
-  const settled = mine.catch(() => undefined);
+  const settled = mine
+    .catch(() => undefined)
+    .finally(() => {
+      if (queues.get(path) === settled) queues.delete(path);
+    });
   queues.set(path, settled);
+  await turn(before, options.signal);
+  return await mine;
+}
+
+/** Waits for one's turn; whoever is called off leaves the queue at once. */
+async function turn(before: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  let leave = () => {};
+  const called = new Promise<never>((_, reject) => {
+    leave = () => reject(signal?.reason);
+    signal?.addEventListener('abort', leave, { once: true });
+  });
   try {
-    return await mine;
+    await Promise.race([before, called]);
   } finally {
-    if (queues.get(path) === settled) queues.delete(path);
+    signal?.removeEventListener('abort', leave);
   }
 }
 

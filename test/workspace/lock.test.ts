@@ -29,6 +29,23 @@ test('one at a time and in order within a process, also when one fails', async (
   expect(existsSync(path)).toBe(false);
 });
 
+test('whoever is called off leaves the queue of its process at once, and holds nobody up', async () => {
+  const path = lockFile();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const first = withLock(path, {}, () => held);
+  const called = new AbortController();
+  const second = withLock(path, { signal: called.signal }, async () => 'second');
+  const third = withLock(path, {}, async () => 'third');
+  called.abort(new Error('called off'));
+  await expect(second).rejects.toThrow('called off');
+  release();
+  await first;
+  expect(await third).toBe('third');
+});
+
 test('across processes: no count is lost', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'count'), '0');
