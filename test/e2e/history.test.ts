@@ -35,6 +35,18 @@ describe('events of history', () => {
     expect(three).toBeLessThanOrEqual(FIRST_TWO + 4 * EACH_MORE);
   });
 
+  test('a close opens the run after it: one local activity in a plain life', async () => {
+    const task = await file(house, cycles(2));
+    await task.result();
+    const { events } = await task.handle.fetchHistory();
+    const local = (events ?? []).flatMap(({ markerRecordedEventAttributes: marker }) =>
+      (marker?.details?.data?.payloads ?? []).map(
+        ({ data }) => JSON.parse(new TextDecoder().decode(data ?? undefined)).activity_type,
+      ),
+    );
+    expect(local).toEqual(['beginTask']);
+  });
+
   test('with two reviewers, and in a repository', async () => {
     const repository = await addRepository(house, { landing: 'merge' });
     const input = { repository: repository.name, reviewers: ['reviewer', 'tester'] };

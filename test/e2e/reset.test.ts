@@ -16,12 +16,16 @@ beforeAll(async () => {
 afterAll(() => house.close());
 
 /** Resets a task's workflow, as a person does in Temporal's Web UI. */
-async function reset({ handle, workflowId }: Filed, to: 'first' | 'last'): Promise<void> {
+async function reset(
+  { handle, workflowId }: Filed,
+  to: 'first' | 'second' | 'last',
+  { reapply = true } = {},
+): Promise<void> {
   const at = await eventually(async () => {
     const { events } = await handle.fetchHistory();
     const completed = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
     expect(completed).not.toEqual([]);
-    return to === 'first' ? completed[0] : completed.at(-1);
+    return completed.at({ first: 0, second: 1, last: -1 }[to]);
   });
   const { runId } = await handle.describe();
   await house.client.workflowService.resetWorkflowExecution({
@@ -29,6 +33,7 @@ async function reset({ handle, workflowId }: Filed, to: 'first' | 'last'): Promi
     workflowExecution: { workflowId, runId },
     reason: 'a test',
     requestId: uuidv7(),
+    resetReapplyType: reapply ? 3 : 2, // all that was said meanwhile, or none of it
     workflowTaskFinishEventId: at?.eventId ?? null,
   });
 }
@@ -201,7 +206,7 @@ test('a reset after the end begins nothing again', async () => {
   await eventually(async () => expect(await turnOf(cancelled, 'EXECUTION')).toBe(1));
   await cancelled.say('cancel');
   await cancelled.result();
-  await reset(cancelled, 'last');
+  await reset(cancelled, 'second', { reapply: false });
   expect(await cancelled.result()).toMatchObject({ status: 'CANCELLED' });
   expect(await cancelled.told()).toEqual(['EXECUTION 1 CANCELLED']);
 
