@@ -1,6 +1,7 @@
 import { type SeededRow, seededLine } from '../../drizzle/seed.js';
 import { installLine, waysOf } from '../cli/ways.js';
 import { runDemo } from '../demo/index.js';
+import { removeFolder } from '../demo/stage.js';
 import type { Stack } from '../dev/stack.js';
 import { bringUp } from './installation.js';
 import { STRANGE_STORE } from './store.js';
@@ -45,13 +46,31 @@ export async function runDemoCommand(
   const { config, place } = around;
   const asked = listenForEnd();
   const told = (line: string) => void process.stdout.write(`${waysOf(place).inText(line)}\n`);
+  let ended = false;
+  let clear = async (): Promise<void> => undefined;
+  // A scene outlasts outages, so it would wait for a stack that has been stopped: it is left behind.
+  void asked.next().then(async () => {
+    if (ended) return;
+    say('Stopping …');
+    await clear();
+    process.exit(INTERRUPTED);
+  });
   try {
     const { broken, stack, home, end } = await runDemo({
       config,
       say: told,
-      bringUp: (home, scenarios) =>
-        bringUp({ config: own(config), home, scenarios, say, signal: asked.signal }),
+      bringUp: (home, scenarios) => {
+        const { signal } = asked;
+        const starting = bringUp({ config: own(config), home, scenarios, say, signal });
+        clear = async () => {
+          const stack = await starting.catch(() => null);
+          await stack?.stop({ drain: false });
+          await removeFolder(home);
+        };
+        return starting;
+      },
     });
+    ended = true;
     if (broken.length === 0 && stays) {
       const demoPlace = { ...place, home };
       process.stdout.write(`${banner({ ...around, place: demoPlace }, stack)}\n`);
@@ -59,10 +78,15 @@ export async function runDemoCommand(
     }
     await end();
     return broken.length === 0 ? 0 : 1;
+  } catch (error) {
+    if (asked.signal.aborted) return INTERRUPTED;
+    throw error;
   } finally {
     asked.stopListening();
   }
 }
+
+const INTERRUPTED = 130;
 
 /** A demo touches no server of the person's. */
 const own = (config: Surroundings['config']): Surroundings['config'] => ({

@@ -1,4 +1,4 @@
-import { readAgents } from '../../drizzle/read-house.js';
+import { type AgentRow, readAgents } from '../../drizzle/read-house.js';
 import {
   listTasks,
   type RunRow,
@@ -69,9 +69,15 @@ export async function inbox(
   options: { readonly mine: boolean },
 ): Promise<readonly Listed[]> {
   const owner = options.mine ? deps.principal : undefined;
-  const rows = await listTasks(deps.database, { forPerson: true, owner, limit: 1000 });
+  const [rows, agents] = await Promise.all([
+    listTasks(deps.database, { forPerson: true, owner, limit: 1000 }),
+    readAgents(deps.database),
+  ]);
   const around = { workerLives: null, idleReviewer: null };
-  return rows.toReversed().map((row) => listed(row, standstillOf(row, around)));
+  return rows.toReversed().map((row) => {
+    const others = othersThan(row, agents);
+    return listed(row, standstillOf(row, { ...around, others }));
+  });
 }
 
 /** Changes whenever a person would see something else. */
@@ -85,8 +91,11 @@ const listed = <T extends TaskRow>(row: T, standstill: Standstill | null): Liste
 });
 
 async function explain(deps: ServiceDeps, row: TaskRow): Promise<Standstill | null> {
-  if (isTerminal(row.status) || row.blocked !== null) {
-    return standstillOf(row, { workerLives: null, idleReviewer: null });
+  const unknown = { workerLives: null, idleReviewer: null };
+  if (isTerminal(row.status)) return null;
+  if (row.blocked !== null) {
+    const others = othersThan(row, await readAgents(deps.database));
+    return standstillOf(row, { ...unknown, others });
   }
   const waitsForReviewer = row.queued[0]?.reason === 'no-reviewer';
   // Asked only where nothing else explains it: it costs the start of Temporal's client.
@@ -96,6 +105,17 @@ async function explain(deps: ServiceDeps, row: TaskRow): Promise<Standstill | nu
     waitsForReviewer ? findIdleReviewer(deps, row) : null,
   ]);
   return standstillOf(row, { workerLives: lives, idleReviewer });
+}
+
+/** Who could have it instead; no LEAD is proposed, since it needs an approval of its own. */
+function othersThan(row: TaskRow, agents: readonly AgentRow[]) {
+  const able = agents.filter(({ id, canWork, type }) => {
+    return canWork && type !== 'LEAD' && id !== row.assignee && !row.reviewers.includes(id);
+  });
+  return {
+    executor: able.find(({ reviews }) => !reviews)?.id ?? null,
+    reviewer: able.find(({ reviews }) => reviews)?.id ?? null,
+  };
 }
 
 async function findIdleReviewer(deps: ServiceDeps, row: TaskRow): Promise<string | null> {

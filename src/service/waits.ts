@@ -22,6 +22,8 @@ interface Around {
   readonly workerLives: boolean | null;
   /** An agent that reviews and cannot work now, when there is one. */
   readonly idleReviewer: string | null;
+  /** To whom a blocked task may be given, by the option that names it. */
+  readonly others?: { readonly executor: string | null; readonly reviewer: string | null };
 }
 
 /** Computed from its cause at this moment; null when the task goes on by itself. */
@@ -29,7 +31,9 @@ export function standstillOf(task: TaskRow, around: Around): Standstill | null {
   if (isTerminal(task.status)) return null;
   const label = taskLabel(task.number);
   if (task.blocked !== null) {
-    const { sentence, commands } = explainBlock(task.blocked, task.blockedDetail, { label });
+    const explained = explainBlock(task.blocked, task.blockedDetail, { label });
+    const { sentence } = explained;
+    const commands = explained.commands.map((command) => withAgent(command, around.others));
     const { statusSince: since, blocked: reason } = task;
     return {
       kind: 'block',
@@ -58,6 +62,13 @@ export function standstillOf(task: TaskRow, around: Around): Standstill | null {
     commands: command === null ? [] : [command],
   };
 }
+
+/** A command with somebody who could really have the task runs as it is pasted. */
+const withAgent = (command: string, others: Around['others']): string =>
+  command.replace(/--(executor|reviewer) AGENT$/, (whole, option: 'executor' | 'reviewer') => {
+    const agent = others?.[option] ?? null;
+    return agent === null ? whole : `--${option} ${agent}`;
+  });
 
 /** A task that was filed this moment is about to be taken. */
 const STARTING_MS = 5_000;
