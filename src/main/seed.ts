@@ -14,7 +14,9 @@ import { addSearchAttributes, connectTemporal } from '../dev/temporal-namespace.
 try {
   const config = loadConfig();
   const { path } = await findHome(config.home);
-  const url = config.databaseUrl ?? readState(path)?.postgres?.url;
+  const state = readState(path);
+  const running = state?.phase === 'stopped' ? null : state?.postgres;
+  const url = config.databaseUrl ?? running?.url;
   if (url === undefined) {
     throw new Error('no database: set DATABASE_URL, or start one here with npm start');
   }

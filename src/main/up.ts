@@ -73,7 +73,8 @@ export async function runDemoCommand(
     ended = true;
     if (broken.length === 0 && stays) {
       const demoPlace = { ...place, home };
-      process.stdout.write(`${banner({ ...around, place: demoPlace }, stack)}\n`);
+      const note = "Ctrl-C stops it and removes the demo's folder.";
+      process.stdout.write(`${banner({ ...around, place: demoPlace }, stack, note)}\n`);
       await stay(stack, asked);
     }
     await end();
@@ -152,7 +153,11 @@ function saySeeded(rows: readonly SeededRow[]): void {
   if (left > 0) say(`Seed: ${left} rows left alone`);
 }
 
-function banner({ config, place, version }: Surroundings, stack: Stack): string {
+function banner(
+  { config, place, version }: Surroundings,
+  stack: Stack,
+  note = 'Ctrl-C stops it and loses nothing.',
+): string {
   const { addresses, adopted } = stack;
   const { command } = waysOf(place);
   const database = new URL(addresses.databaseUrl);
@@ -175,6 +180,6 @@ function banner({ config, place, version }: Surroundings, stack: Stack): string 
     `  ${command('status')}`,
     `  ${command('--help')}`,
     ...(isOnPath ? [] : onPath),
-    ...(adopted ? [] : ['', 'Ctrl-C stops it and loses nothing.']),
+    ...(adopted ? [] : ['', note]),
   ].join('\n');
 }

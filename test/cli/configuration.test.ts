@@ -14,13 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => house.close());
 
-const SOON = { timeout: 2_000, interval: 20 };
+/** For what the records measure apart: a machine may be slow, a release may not. */
+const PATIENCE = { timeout: 20_000, interval: 20 };
 const statusOf = async (number: number) => {
   const [row] = await house.database.sql`select status from tasks where number = ${number}`;
   return row?.status;
 };
 const until = (number: number, status: string) =>
-  vi.waitFor(async () => expect(await statusOf(number)).toBe(status), SOON);
+  vi.waitFor(async () => expect(await statusOf(number)).toBe(status), PATIENCE);
 
 test('a policy is shown, set, refused, and remembered with who and why', async () => {
   const shown = documentOf<{ policies: { name: string; enabled: boolean }[] }>(
@@ -62,6 +63,11 @@ test('a change of auto-approve admits within a second what already waits', async
   expect(why.stdout).toContain('auto-approve.maxPriority = NORMAL, version 2');
   await mission('policy', 'set', 'auto-approve', 'maxPriority=URGENT');
   await until(1, 'DONE');
+  const [row] = await house.database.sql<{ ms: number }[]>`
+    select extract(epoch from d.at - p.created_at)::float * 1000 as ms
+    from decisions d, policies p where d.question = 'admission:implementer'
+      and p.name = 'auto-approve' and p.version = 3`;
+  expect(row?.ms).toBeLessThan(1_000);
 });
 
 test('a raised limit releases at once who waits in line, and names its place before', async () => {
@@ -80,6 +86,11 @@ test('a raised limit releases at once who waits in line, and names its place bef
   const set = await mission('policy', 'set', 'execution-limits', 'maxConcurrentPerAgent=3');
   expect(set.stdout).toContain('1 run starts because of it');
   await until(2, 'DONE');
+  const [row] = await house.database.sql<{ ms: number }[]>`
+    select extract(epoch from a.started_at - p.created_at)::float * 1000 as ms
+    from attempts a join runs r on r.id = a.run_id join tasks t on t.id = r.task_id, policies p
+    where t.number = 2 and r.kind = 'EXECUTION' and p.name = 'execution-limits' and p.version = 3`;
+  expect(row?.ms).toBeLessThan(1_000);
 });
 
 test('disabled and enabled: a policy, an agent, the squad, a task', async () => {
