@@ -48,7 +48,7 @@ export async function runDemoCommand(
   const told = (line: string) => void process.stdout.write(`${waysOf(place).inText(line)}\n`);
   let ended = false;
   let clear = async (): Promise<void> => undefined;
-  // A scene outlasts outages, so it would wait for a stack that has been stopped: it is left behind.
+  // A scene outlasts outages, so it would wait for a stack that is gone: it is left behind.
   void asked.next().then(async () => {
     if (ended) return;
     say('Stopping …');
