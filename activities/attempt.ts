@@ -43,7 +43,9 @@ export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Pr
     identity: { name: brief.agent.name, email: `${brief.agent.id}@agents.invalid` },
     signal,
   });
-  return { source, copy, base: feedback?.target ?? base ?? copy.from, conflicts };
+  // Without a repository all work starts from the empty folder, which is a commit once it is open.
+  const start = base ?? (await setBase(deps.database, brief.task.id, copy.from));
+  return { source, copy, base: feedback?.target ?? start, conflicts };
 }
 
 /** The target's tip when the first execution began; every later copy starts from the same. */

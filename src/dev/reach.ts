@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { realpath, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { execa } from 'execa';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 /** The account that Postgres runs as. Without uid and gid: the account we run as ourselves. */
 export interface Account {
@@ -16,7 +19,7 @@ export interface Account {
  */
 export async function postgresAccount(): Promise<Account> {
   if (process.getuid?.() !== 0) return { name: ownName() };
-  const ids = await Promise.all(['-u', '-g'].map((flag) => execa('id', [flag, 'nobody']))).catch(
+  const ids = await Promise.all(['-u', '-g'].map((flag) => run('id', [flag, 'nobody']))).catch(
     () => {
       throw new Error(
         'Postgres cannot run as root, and this machine has no account `nobody` to run it as. ' +

@@ -39,6 +39,12 @@ test('a task is executed, sent back, executed again, reviewed and stored', async
   });
   const outcome = (await handle.result()) as TaskOutcome;
   expect(outcome).toMatchObject({ status: 'DONE', cycles: 2, rehearsed: true });
+  const [last] = await house.database.sql<{ diff: string }[]>`
+    select stored_text(diff_sha) as diff from runs where task_id = ${outcome.taskId}::uuid
+      and kind = 'EXECUTION' and number = 2`;
+  // The whole result, not only what the revision changed: it is what the reviewer judges.
+  expect(last?.diff).toContain('+page 2');
+  expect(last?.diff).not.toContain('-page 1');
   expect(await handle.query('timeline')).toEqual([
     'Task: "Implement search pagination" (REHEARSED)',
     '├─ Execution 1 [Implementer] SUCCEEDED — Missing error handling',

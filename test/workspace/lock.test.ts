@@ -29,7 +29,7 @@ test('one at a time and in order within a process, also when one fails', async (
   expect(existsSync(path)).toBe(false);
 });
 
-test('whoever is called off leaves the queue of its process at once, and holds nobody up', async () => {
+test('whoever is called off leaves the queue at once, and holds nobody up', async () => {
   const path = lockFile();
   let release = () => {};
   const held = new Promise<void>((resolve) => {
