@@ -122,3 +122,12 @@ export function wrapped(text: string, width: number, indent: string): string[] {
   }
   return [...lines, indent + line];
 }
+
+/** A long line as several, each below the text of the first: a list and a tree stay readable. */
+export function folded(line: string, width: number): string {
+  if (columnsOf(line) <= width) return line;
+  const lead = /^ *(?:[✓✗] |[├└]─ |\d+\. )?/.exec(line)?.[0] ?? '';
+  const below = lead.replace('├', '│').replaceAll(/[^ │]/g, ' ');
+  const [first = '', ...rest] = wrapped(line.slice(lead.length), width, below);
+  return [lead + first.slice(below.length), ...rest].join('\n');
+}

@@ -20,6 +20,8 @@ export interface Ways {
   command(args: string): string;
   /** The same for every `mission …` inside a sentence of ours. */
   inText(text: string): string;
+  /** Whether a plain `mission` is this program. */
+  readonly isOnPath: boolean;
 }
 
 /** The verbs at the top, by which a command is known in a sentence. */
@@ -28,23 +30,24 @@ const VERBS =
 const COMMAND = new RegExp(`(?<![\\w./-])mission (?=(?:${VERBS})\\b)`, 'g');
 
 export function waysOf(place: Place): Ways {
+  const isOnPath = firstOnPath('mission', place.searchPath) === place.program;
   const before = place.home === place.usualHome ? '' : `MISSION_HOME=${quoted(place.home)} `;
-  const prefix = `${before}${programOf(place)}`;
+  const prefix = `${before}${isOnPath ? 'mission' : programOf(place)}`;
   return {
+    isOnPath,
     command: (args) => `${prefix} ${args}`,
     inText: (text) => text.replace(COMMAND, () => `${prefix} `),
   };
 }
 
-/** `mission` where that is us; else the shortest that is. */
-function programOf({ program, root, cwd, searchPath }: Place): string {
-  if (firstOnPath('mission', searchPath) === program) return 'mission';
+/** The shortest that is us, where `mission` is not. */
+function programOf({ program, root, cwd }: Place): string {
   if (isWithin(root, realpath(cwd) ?? cwd)) return 'npx mission';
   return `node ${quoted(program)}`;
 }
 
 /** What the shell would run for this name, without links; null when there is none. */
-function firstOnPath(name: string, searchPath: string): string | null {
+export function firstOnPath(name: string, searchPath: string): string | null {
   for (const folder of searchPath.split(delimiter)) {
     // npm puts these there for the programs that it starts; the person's shell has none of them.
     if (folder === '' || /[\\/]node_modules[\\/]\.bin$|[\\/]node-gyp-bin$/.test(folder)) continue;
@@ -69,7 +72,19 @@ function realpath(path: string): string | null {
 export const quoted = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The one line that makes `mission` work in any folder, for a user without rights. */
-export const installLine = (program: string): string =>
-  `mkdir -p ~/.local/bin && ln -sf ${quoted(program)} ~/.local/bin/mission && ` +
-  'export PATH="$HOME/.local/bin:$PATH"';
+const EXPORT = 'export PATH="$HOME/.local/bin:$PATH"';
+
+/**
+ * The one line that makes `mission` work in any folder, for a user without rights: in this shell
+ * and, where the folder is not on PATH yet, in every new one. Pasted twice it changes nothing more.
+ */
+export function installLine(program: string, platform: NodeJS.Platform = process.platform): string {
+  // A terminal on macOS opens a login shell.
+  const bash = platform === 'darwin' ? '~/.bash_profile' : '~/.bashrc';
+  return [
+    `mkdir -p ~/.local/bin && ln -sf ${quoted(program)} ~/.local/bin/mission`,
+    `case ":$PATH:" in *":$HOME/.local/bin:"*) ;; *) ${EXPORT}`,
+    `rc=${bash}; case "$SHELL" in *zsh) rc=~/.zshrc;; esac`,
+    `grep -qsF '${EXPORT}' "$rc" || echo '${EXPORT}' >> "$rc";; esac`,
+  ].join('; ');
+}

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadConfig } from '../config.js';
-import { unreachable } from './failures.js';
+import { DEFAULT_ADDRESS, unreachable } from './failures.js';
 import type { Link } from './link.js';
 import { type Tasks, tasksOf } from './tasks.js';
 
@@ -32,8 +32,6 @@ export interface MissionControl {
   /** Closes the connection, unless it is the caller's own. */
   close(): Promise<void>;
 }
-
-const DEFAULT_ADDRESS = 'localhost:7233';
 
 /**
  * Connects to the Temporal server that Mission Control works on; no database is needed.

@@ -167,11 +167,17 @@ export const notFound = (tried: Attempted, cause?: unknown): TaskNotFound =>
     causedBy(cause),
   );
 
+/** Where a program looks that is told nothing. */
+export const DEFAULT_ADDRESS = 'localhost:7233';
+
 /** What to do when nothing answers at an address. */
-export const unreachable = (address: string, cause?: unknown): Unreachable =>
-  new Unreachable(
-    `Temporal does not answer at ${address}; start it (mission up), or name another server ` +
-      'by TEMPORAL_ADDRESS or connect({ address })',
-    address,
-    causedBy(cause),
-  );
+export function unreachable(address: string, cause?: unknown): Unreachable {
+  const what =
+    address === DEFAULT_ADDRESS
+      ? 'the usual address; if Mission Control runs on another port, `mission status` prints the ' +
+        'address: set TEMPORAL_ADDRESS to it. If it does not run, start it (mission up)'
+      : 'start it (mission up), or name another server by TEMPORAL_ADDRESS or connect({ address })';
+  const sep = address === DEFAULT_ADDRESS ? ', ' : '; ';
+  const message = `Temporal does not answer at ${address}${sep}${what}`;
+  return new Unreachable(message, address, causedBy(cause));
+}

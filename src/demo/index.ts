@@ -10,7 +10,11 @@ export interface DemoOptions {
   readonly config: Config;
   readonly say: (line: string) => void;
   /** Brings the stack up on the demo's own home, with its scenario folder. */
-  readonly bringUp: (home: string, scenarios: string) => Promise<Stack>;
+  readonly bringUp: (
+    home: string,
+    scenarios: string,
+    say: (line: string) => void,
+  ) => Promise<Stack>;
 }
 
 export interface Demo {
@@ -35,12 +39,14 @@ const scenesOf = ({ databaseUrl }: Addresses): readonly Scene[] => [
 export async function runDemo({ config, say, bringUp }: DemoOptions): Promise<Demo> {
   const { home, repository, scenarios } = await makeFolder();
   let stack: Stack | null = null;
+  // What the stack tells while a scene is played is part of that scene.
+  let indent = '';
   const end = async () => {
     await stack?.stop();
     await removeFolder(home);
   };
   try {
-    stack = await bringUp(home, scenarios);
+    stack = await bringUp(home, scenarios, (line) => say(indent + line));
     const { addresses } = stack;
     await using stage = await setStage({
       addresses,
@@ -49,6 +55,7 @@ export async function runDemo({ config, say, bringUp }: DemoOptions): Promise<De
       taskQueue: config.taskQueue,
       workerPid: () => readState(home)?.workers[0]?.process.pid ?? null,
     });
+    indent = '   ';
     for (const [index, { title, play }] of scenesOf(addresses).entries()) {
       say(`\n${index + 1}. ${title}`);
       await play(stage);

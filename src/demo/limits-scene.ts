@@ -8,6 +8,8 @@ import { type Stage, until } from './stage.js';
 import { TITLES } from './story.js';
 
 const TASKS = 12;
+/** Of those that wait: the others say the same. */
+const SHOWN = 3;
 
 /** Sets a figure of the limits as `mission policy set` does. */
 async function limit(stage: Stage, maxConcurrentPerAgent: number, why: string): Promise<void> {
@@ -49,10 +51,11 @@ export const limited: Scene = {
       const inLine = open.filter(({ queued }) => queued.some(({ reason }) => reason === 'slot'));
       return inLine.length >= TASKS - 2 ? inLine : null;
     });
-    for (const { number, queued } of waiting.toReversed()) {
+    for (const { number, queued } of waiting.toReversed().slice(0, SHOWN)) {
       const [wait] = queued;
       if (wait) stage.say(`T-${number} ${explainWait(wait, { label: `T-${number}` }).sentence}`);
     }
+    if (waiting.length > SHOWN) stage.say(`… ${waiting.length - SHOWN} more`);
     const most = await mostAtOnce(stage, since);
     stage.claim(`never more than two ran at once (most: ${most})`, most <= 2);
     const before = Date.now();

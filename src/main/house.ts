@@ -38,7 +38,8 @@ export function createHouse(): House {
   };
 }
 
-async function lookAround(): Promise<Surroundings> {
+/** Finds what all commands need to know. */
+export async function lookAround(): Promise<Surroundings> {
   const [{ loadConfig }, { findHome, packageRoot }] = await Promise.all([
     import('../config.js'),
     import('../dev/home.js'),

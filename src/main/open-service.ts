@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { connect } from '../../drizzle/db.js';
 import type { Engine } from '../client/engine.js';
 import type { Config } from '../config.js';
@@ -14,7 +15,7 @@ export function openService({ config, place }: Surroundings): {
   close(): Promise<void>;
 } {
   const state = readState(place.home);
-  const database = connect(databaseUrl(config, state, place.home), { max: 4 });
+  const database = connect(databaseUrl(config, state, place), { max: 4 });
   let engine: Promise<Engine> | null = null;
   const service = createService({
     database,
@@ -36,13 +37,26 @@ export function openService({ config, place }: Surroundings): {
   };
 }
 
-function databaseUrl(config: Config, state: State | null, home: string): string {
+/** The database that is named, else the one of the stack; throws where there is none. */
+export function databaseUrl(
+  config: Config,
+  state: State | null,
+  place: Surroundings['place'],
+): string {
   if (config.databaseUrl !== null) return config.databaseUrl;
   // While it starts, the servers may answer already: `mission repair` needs them then.
   const runs = state !== null && state.phase !== 'stopped' && state.postgres !== null;
   if (runs && state.postgres !== null) return state.postgres.url;
-  const sentence = `Mission Control does not run here (data folder ${home}); start it: mission up`;
-  throw new ServiceError('unreachable', sentence);
+  throw new ServiceError('unreachable', notRunning(place));
+}
+
+/** Why there is no database here, and what to do about it. */
+function notRunning({ home, usualHome }: Surroundings['place']): string {
+  // A demo removes its data: to start there again would make an empty folder nobody meant.
+  const isGone = home !== usualHome && !existsSync(home);
+  return isGone
+    ? `there is no data folder ${home} (a demo removes its own); unset MISSION_HOME to use ${usualHome}`
+    : `Mission Control does not run here (data folder ${home}); start it: mission up`;
 }
 
 async function openEngineOf(config: Config, state: State | null): Promise<Engine> {

@@ -5,33 +5,28 @@
  */
 import { migrate } from '../../drizzle/migrate.js';
 import { seed, seededLine } from '../../drizzle/seed.js';
-import { loadConfig } from '../config.js';
+import { act, Exits } from '../cli/act.js';
 import { SEARCH_ATTRIBUTES } from '../contract.js';
-import { findHome } from '../dev/home.js';
 import { readState } from '../dev/state.js';
 import { addSearchAttributes, connectTemporal } from '../dev/temporal-namespace.js';
+import { createHouse, lookAround } from './house.js';
+import { databaseUrl } from './open-service.js';
 
-try {
-  const config = loadConfig();
-  const { path } = await findHome(config.home);
-  const state = readState(path);
-  const running = state?.phase === 'stopped' ? null : state?.postgres;
-  const url = config.databaseUrl ?? running?.url;
-  if (url === undefined) {
-    throw new Error('no database: set DATABASE_URL, or start one here with npm start');
-  }
+const house = createHouse();
+const exits = new Exits();
+await act(house, exits, {}, async ({ terminal }) => {
+  const { config, place } = await lookAround();
+  const url = databaseUrl(config, readState(place.home), place);
   await migrate(url);
-  for (const row of await seed(url)) process.stdout.write(`${seededLine(row)}\n`);
-  if (config.temporal !== null) {
-    const connection = await connectTemporal(config.temporal.connectionOptions);
-    try {
-      await addSearchAttributes(connection, config.namespace, SEARCH_ATTRIBUTES);
-    } finally {
-      await connection.close();
-    }
-    process.stdout.write(`search attributes of ${config.namespace}: in place\n`);
+  for (const row of await seed(url)) terminal.line(seededLine(row), row);
+  if (config.temporal === null) return undefined;
+  const connection = await connectTemporal(config.temporal.connectionOptions);
+  try {
+    await addSearchAttributes(connection, config.namespace, SEARCH_ATTRIBUTES);
+  } finally {
+    await connection.close();
   }
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message || error : String(error)}\n`);
-  process.exitCode = 1;
-}
+  terminal.line(`search attributes of ${config.namespace}: in place`, null);
+  return undefined;
+});
+process.exitCode = exits.code;

@@ -1,13 +1,19 @@
 import { type SeededRow, seededLine } from '../../drizzle/seed.js';
-import { installLine, waysOf } from '../cli/ways.js';
+import { folded } from '../cli/table.js';
+import { waysOf } from '../cli/ways.js';
 import { runDemo } from '../demo/index.js';
 import { removeFolder } from '../demo/stage.js';
 import type { Stack } from '../dev/stack.js';
+import { isRunning, readState } from '../dev/state.js';
+import { banner } from './banner.js';
 import { bringUp } from './installation.js';
 import { STRANGE_STORE } from './store.js';
 import type { Surroundings } from './surroundings.js';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const STARTING = 'Starting Postgres and Temporal …';
+const KEEPS = 'Ctrl-C stops it and loses nothing.';
 
 /** `mission up`: brings everything up, says where it is, and stays until it ends. */
 export async function runUp(
@@ -18,6 +24,7 @@ export async function runUp(
   const { config, place, homeNotice } = around;
   const { inText } = waysOf(place);
   if (homeNotice !== null) say(homeNotice);
+  if (!isRunning(readState(place.home))) say(STARTING);
   const asked = listenForEnd();
   try {
     const stack = await bringUp({
@@ -28,7 +35,7 @@ export async function runUp(
       onStrangeStore: () => say(inText(`NOTE: ${STRANGE_STORE}`)),
       signal: asked.signal,
     });
-    process.stdout.write(`${banner(around, stack)}\n`);
+    process.stdout.write(`${banner(around, stack, KEEPS)}\n`);
     return stack.adopted ? 0 : await stay(stack, asked);
   } catch (error) {
     if (asked.signal.aborted) return 0;
@@ -38,6 +45,8 @@ export async function runUp(
   }
 }
 
+const FORGETS = "Ctrl-C ends it and removes the demo's data.";
+
 /** `mission demo`: the whole story; with `stay` its records stay open until Ctrl-C. */
 export async function runDemoCommand(
   around: Surroundings,
@@ -45,7 +54,9 @@ export async function runDemoCommand(
 ): Promise<number> {
   const { config, place } = around;
   const asked = listenForEnd();
-  const told = (line: string) => void process.stdout.write(`${waysOf(place).inText(line)}\n`);
+  const { inText } = waysOf(place);
+  const width = Math.min(process.stdout.columns ?? 80, 100);
+  const told = (line: string) => void process.stdout.write(`${folded(inText(line), width)}\n`);
   let ended = false;
   let clear = async (): Promise<void> => undefined;
   // A scene outlasts outages, so it would wait for a stack that is gone: it is left behind.
@@ -55,11 +66,12 @@ export async function runDemoCommand(
     await clear();
     process.exit(INTERRUPTED);
   });
+  told(`${STARTING} The demo has servers, records and a repository of its own.`);
   try {
     const { broken, stack, home, end } = await runDemo({
       config,
       say: told,
-      bringUp: (home, scenarios) => {
+      bringUp: (home, scenarios, say) => {
         const { signal } = asked;
         const starting = bringUp({ config: own(config), home, scenarios, say, signal });
         clear = async () => {
@@ -73,11 +85,13 @@ export async function runDemoCommand(
     ended = true;
     if (broken.length === 0 && stays) {
       const demoPlace = { ...place, home };
-      const note = "Ctrl-C stops it and removes the demo's folder.";
-      process.stdout.write(`${banner({ ...around, place: demoPlace }, stack, note)}\n`);
+      process.stdout.write(`${banner({ ...around, place: demoPlace }, stack, FORGETS)}\n`);
       await stay(stack, asked);
     }
     await end();
+    told('\nThe demo has ended: its servers, records and repository are removed.');
+    if (broken.length === 0) told('For work of your own: npm start');
+    else told(`${broken.length} of its claims did not hold; they are marked with ✗.`);
     return broken.length === 0 ? 0 : 1;
   } catch (error) {
     if (asked.signal.aborted) return INTERRUPTED;
@@ -97,8 +111,11 @@ const own = (config: Surroundings['config']): Surroundings['config'] => ({
   namespace: 'default',
 });
 
+/** Ctrl-C, a plain kill, and a terminal that is closed. */
+const ENDINGS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 interface Asked {
-  /** Aborted by the first Ctrl-C or SIGTERM. */
+  /** Aborted by the first of them. */
   readonly signal: AbortSignal;
   /** Settles with every one. */
   next(): Promise<void>;
@@ -114,14 +131,12 @@ function listenForEnd(): Asked {
     waiting = [];
     for (const tell of told) tell();
   };
-  process.on('SIGINT', hear);
-  process.on('SIGTERM', hear);
+  for (const signal of ENDINGS) process.on(signal, hear);
   return {
     signal: ending.signal,
     next: () => new Promise((resolve) => waiting.push(resolve)),
     stopListening() {
-      process.removeListener('SIGINT', hear);
-      process.removeListener('SIGTERM', hear);
+      for (const signal of ENDINGS) process.removeListener(signal, hear);
     },
   };
 }
@@ -151,35 +166,4 @@ function saySeeded(rows: readonly SeededRow[]): void {
   for (const row of inserted) say(`Seed: ${seededLine(row)}`);
   const left = rows.length - inserted.length;
   if (left > 0) say(`Seed: ${left} rows left alone`);
-}
-
-function banner(
-  { config, place, version }: Surroundings,
-  stack: Stack,
-  note = 'Ctrl-C stops it and loses nothing.',
-): string {
-  const { addresses, adopted } = stack;
-  const { command } = waysOf(place);
-  const database = new URL(addresses.databaseUrl);
-  const rows: [string, string][] = [
-    ['Web UI', addresses.uiUrl ?? 'of your own Temporal server'],
-    ['Temporal', `${addresses.temporalAddress}, namespace ${addresses.namespace}`],
-    ['Task queue', config.taskQueue],
-    ['Postgres', `${database.host}${database.pathname}`],
-    ['Data', place.home],
-  ];
-  const isOnPath = command('') === 'mission ';
-  const onPath = ['', 'To type `mission` in any folder, once:', `  ${installLine(place.program)}`];
-  return [
-    '',
-    adopted ? 'Mission Control runs already.' : `Mission Control ${version} is up.`,
-    ...rows.map(([name, value]) => `  ${name.padEnd(11)}${value}`),
-    '',
-    'Type next, in another terminal:',
-    `  ${command('task create "Say hello" --wait')}`,
-    `  ${command('status')}`,
-    `  ${command('--help')}`,
-    ...(isOnPath ? [] : onPath),
-    ...(adopted ? [] : ['', note]),
-  ].join('\n');
 }

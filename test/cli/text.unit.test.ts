@@ -1,9 +1,21 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ago, clip, columnsOf, table, wrapped } from '../../src/cli/table.js';
+import { ago, clip, columnsOf, folded, table, wrapped } from '../../src/cli/table.js';
 import { installLine, type Place, waysOf } from '../../src/cli/ways.js';
+import { loadConfig } from '../../src/config.js';
+import { banner } from '../../src/main/banner.js';
 
 describe('tables', () => {
   const columns = [
@@ -39,6 +51,14 @@ describe('tables', () => {
     expect(clip('日本語', 5)).toBe('日本…');
     expect(wrapped('one two three', 5, '  ').every((line) => line.startsWith('  '))).toBe(true);
     expect(wrapped('a b', 80, '')).toEqual(['a b']);
+  });
+
+  test('a line that is too long goes on below its own text', () => {
+    expect(folded('   ├─ one two three four five', 24).split('\n')).toEqual([
+      '   ├─ one two three four',
+      '   │  five',
+    ]);
+    expect(folded('   ✓ short', 24)).toBe('   ✓ short');
   });
 
   test.each([
@@ -92,7 +112,72 @@ describe('commands run where they are printed', () => {
     );
   });
 
-  test('the line that installs it quotes what has to be quoted', () => {
-    expect(installLine('/a b/cli.js')).toContain("ln -sf '/a b/cli.js' ~/.local/bin/mission");
+  test('the line that installs it runs as it is pasted, also twice, also in new shells', () => {
+    const line = installLine('/a b/cli.js', 'linux');
+    expect(line).not.toContain('\n');
+    const home = join(root, 'somebody');
+    mkdirSync(home);
+    const env = { HOME: home, PATH: '/usr/bin:/bin', SHELL: '/bin/bash' };
+    for (const _again of [1, 2]) execFileSync('sh', ['-c', `set -e; ${line}; ${line}`], { env });
+    expect(readlinkSync(join(home, '.local', 'bin', 'mission'))).toBe('/a b/cli.js');
+    const profile = readFileSync(join(home, '.bashrc'), 'utf8');
+    expect(profile).toBe('export PATH="$HOME/.local/bin:$PATH"\n');
+    execFileSync('sh', ['-c', line], { env: { ...env, SHELL: '/bin/zsh' } });
+    expect(readFileSync(join(home, '.zshrc'), 'utf8')).toBe(profile);
+  });
+});
+
+describe('the banner of `mission up`', () => {
+  const place = { root: '/clone', program: '/clone/cli.js', cwd: '/', searchPath: '' };
+  const homes = { home: '/clone/.mission', usualHome: '/clone/.mission' };
+  const shown = (temporalAddress: string, searchPath = '') => {
+    const around = {
+      config: loadConfig({ HOME: '/' }),
+      place: { ...place, ...homes, searchPath },
+      homeNotice: null,
+      version: '1.2.3',
+    };
+    const addresses = {
+      databaseUrl: 'postgres://u:secret@127.0.0.1:5/mission',
+      temporalAddress,
+      namespace: 'default',
+      uiUrl: 'http://127.0.0.1:8233',
+    };
+    const stack = {
+      addresses,
+      adopted: false,
+      ended: Promise.resolve(null),
+      stop: () => Promise.resolve(),
+    };
+    return banner(around, stack, 'Ctrl-C stops it.');
+  };
+
+  test('at another port it says so and prints what programs need; at the usual one nothing', () => {
+    const moved = shown('127.0.0.1:33219');
+    expect(moved).toContain('The usual port 7233 was taken.');
+    expect(moved).toContain('\n  export TEMPORAL_ADDRESS=127.0.0.1:33219\n');
+    expect(shown('127.0.0.1:7233')).not.toContain('export TEMPORAL_ADDRESS');
+  });
+
+  test('what to type next runs in a terminal that opens anywhere; no secret is printed', () => {
+    const said = shown('127.0.0.1:7233');
+    expect(said).toContain('  cd /clone\n  npx mission task create');
+    expect(said).toContain('.local/bin/mission');
+    expect(said).not.toContain('secret');
+  });
+
+  test('where `mission` is on PATH nobody is told to install it', () => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), 'mission-banner-')));
+    writeFileSync(join(root, 'mission'), '');
+    const ways = waysOf({
+      ...place,
+      home: '/x',
+      usualHome: '/y',
+      program: join(root, 'mission'),
+      searchPath: root,
+    });
+    expect(ways.isOnPath).toBe(true);
+    expect(ways.command('status')).toBe('MISSION_HOME=/x mission status');
+    rmSync(root, { recursive: true });
   });
 });

@@ -86,3 +86,31 @@ test('`down` stops it, which ends it with 0; then nothing runs here', async () =
   expect((await mission('status')).code).toBe(7);
   expect(await mission('down')).toMatchObject({ code: 0, stdout: 'nothing runs here\n' });
 });
+
+test('a terminal that is closed ends it as a kill does: all stops, nothing is left', async () => {
+  const held = spawn(process.execPath, [PROGRAM, 'up'], {
+    env: { ...env(), PATH: process.env.PATH, HOME: process.env.HOME },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exit = once(held, 'exit');
+  const said: string[] = [];
+  await new Promise<void>((resolve) => {
+    createInterface({ input: held.stderr }).on('line', (line) => said.push(line));
+    createInterface({ input: held.stdout }).on('line', (line) => {
+      if (line.startsWith('Ctrl-C')) resolve();
+    });
+  });
+  expect(said[0]).toBe('Starting Postgres and Temporal …');
+  held.stdout.destroy(); // nobody reads what it says from here on
+  held.stderr.destroy();
+  held.kill('SIGHUP');
+  expect((await exit)[0]).toBe(0);
+  expect(await mission('down')).toMatchObject({ stdout: 'nothing runs here\n' });
+}, 60_000);
+
+test('a data folder that was removed is not started again by what is advised', async () => {
+  const gone = await run(['status'], { env: { ...env(), MISSION_HOME: join(folder, 'gone') } });
+  expect(gone.code).toBe(7);
+  expect(gone.stderr).toContain('there is no data folder');
+  expect(gone.stderr).not.toContain('mission up');
+});
