@@ -2,7 +2,7 @@
 import { desc, eq, getTableColumns } from 'drizzle-orm';
 import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
-import type { Priority, TaskStatus } from '../src/domain/task.js';
+import type { Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
 import type { Database } from './db.js';
 import { policies, repositories } from './schema.js';
 import type { ToStart } from './steps.js';
@@ -85,6 +85,7 @@ export interface HouseFacts {
   readonly postgresVersion: string;
   readonly squadPaused: boolean;
   readonly squadPausedBy: string | null;
+  readonly squadPausedWhy: string | null;
   readonly rehearsing: boolean;
   /** Of agents that policy may admit, the last twenty: what it would say of them now is asked. */
   readonly lastTasks: readonly {
@@ -103,6 +104,7 @@ export async function readHouse({ sql }: Database): Promise<HouseFacts> {
   const [found] = await sql<{ row: HouseFacts }[]>`
     select jsonb_build_object('postgresVersion', current_setting('server_version'),
       'squadPaused', i.squad_paused, 'squadPausedBy', i.squad_paused_by,
+      'squadPausedWhy', squad_pause_why(),
       'rehearsing', rehearsing(),
       'lastTasks', (select coalesce(jsonb_agg(jsonb_build_object('priority', l.priority,
           'agentId', l.assignee, 'agentType', l.type, 'inbox', l.status = 'INBOX')), '[]')
@@ -117,6 +119,37 @@ export async function readHouse({ sql }: Database): Promise<HouseFacts> {
     from installation i`;
   if (found === undefined) throw new Error('the installation has no row');
   return found.row;
+}
+
+/** A task that does not go on by itself, blocked ones apart, and what it waits for. */
+export interface WaitRow {
+  readonly number: number;
+  readonly assignee: string;
+  readonly reviewers: readonly string[];
+  readonly reason: WaitReason;
+  readonly rule: string | null;
+  readonly detail: string | null;
+  readonly enough: number | null;
+}
+
+/** The oldest thousand: the figures of a house are for eyes. */
+export async function readWaits({ sql }: Database): Promise<WaitRow[]> {
+  return sql<WaitRow[]>`
+    select t.number, t.assignee, t.reviewers, w.reason, w.rule, w.detail, w.enough
+    from (select * from tasks where ended_at is null and status <> 'BLOCKED'
+            and first_execution_run_id is not null order by number limit 1000) t
+    cross join lateral (
+      select 'approval' as reason, null as rule, null as detail, null::float as enough
+      where t.status = 'INBOX'
+      union all
+      select 'task-paused', null, null, null where t.paused and t.status <> 'INBOX'
+        and not exists (select 1 from runs where task_id = t.id
+          and state in ('QUEUED', 'ADMITTED', 'RUNNING'))
+      union all
+      select j ->> 'reason', j ->> 'rule', j ->> 'detail', (j ->> 'enough')::float
+      from (select run_wait(r) as j from runs r
+            where r.task_id = t.id and r.state = 'QUEUED' and r.hold is null) q) w
+    order by t.number`;
 }
 
 /** Open tasks, by the ids of their workflows: what `mission repair` looks through. */

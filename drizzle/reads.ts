@@ -18,6 +18,8 @@ export interface RunWait {
   readonly detail: string | null;
   readonly policyVersion: number;
   readonly agent: string | null;
+  /** What the rule's figure has to be for this run to go. */
+  readonly enough: number | null;
 }
 
 /** A task as lists show it. Times are ISO text. */
@@ -117,7 +119,7 @@ export interface TaskFilter {
   readonly owner?: string | undefined;
   /** Only what has not ended and does not go on by itself right now. */
   readonly waiting?: boolean | undefined;
-  /** Only what waits for a person's decision. */
+  /** Only what waits for a person's decision; false: only what does not. */
   readonly forPerson?: boolean | undefined;
   /** Tasks with a lower number than this. */
   readonly before?: number | undefined;
@@ -141,28 +143,36 @@ const rowOf = ({ sql }: Database) => sql`jsonb_build_object(
 
 /** Newest first. */
 export async function listTasks(database: Database, filter: TaskFilter): Promise<TaskRow[]> {
-  const { sql } = database;
-  const { statuses, assignee, owner, waiting, forPerson, before, limit } = filter;
-  const rows = await sql<{ row: TaskRow }[]>`
-    select ${rowOf(database)} as row from tasks t where true
-      ${statuses?.length ? sql`and t.status::text in ${sql([...statuses])}` : sql``}
-      ${assignee === undefined ? sql`` : sql`and t.assignee = ${assignee}`}
-      ${owner === undefined ? sql`` : sql`and t.owner = ${owner}`}
-      ${before === undefined ? sql`` : sql`and t.number < ${before}`}
-      ${
-        waiting
-          ? sql`and t.ended_at is null and (t.status in ('INBOX', 'BLOCKED') or t.paused
-        or exists (select 1 from runs r where r.task_id = t.id and r.state = 'QUEUED'))`
-          : sql``
-      }
-      ${
-        forPerson
-          ? sql`and (t.status = 'BLOCKED' or t.status = 'INBOX'
-        and t.first_execution_run_id is not null)`
-          : sql``
-      }
-    order by t.number desc limit ${limit}`;
+  const rows = await database.sql<{ row: TaskRow }[]>`
+    select ${rowOf(database)} as row from tasks t where ${chosen(database, filter)}
+    order by t.number desc limit ${filter.limit}`;
   return rows.map(({ row }) => row);
+}
+
+export type TaskChoice = Omit<TaskFilter, 'limit'>;
+
+export async function countTasks(database: Database, choice: TaskChoice): Promise<number> {
+  const [row] = await database.sql<{ count: number }[]>`
+    select count(*)::integer as count from tasks t where ${chosen(database, choice)}`;
+  return row?.count ?? 0;
+}
+
+function chosen({ sql }: Database, choice: TaskChoice) {
+  const { statuses, assignee, owner, waiting, forPerson, before } = choice;
+  const asksPerson = sql`(t.status = 'BLOCKED' or t.status = 'INBOX'
+    and t.first_execution_run_id is not null)`;
+  return sql`true
+    ${statuses?.length ? sql`and t.status::text in ${sql([...statuses])}` : sql``}
+    ${assignee === undefined ? sql`` : sql`and t.assignee = ${assignee}`}
+    ${owner === undefined ? sql`` : sql`and t.owner = ${owner}`}
+    ${before === undefined ? sql`` : sql`and t.number < ${before}`}
+    ${
+      waiting
+        ? sql`and t.ended_at is null and (t.status in ('INBOX', 'BLOCKED') or t.paused
+      or exists (select 1 from runs r where r.task_id = t.id and r.state = 'QUEUED'))`
+        : sql``
+    }
+    ${forPerson === undefined ? sql`` : sql`and ${asksPerson} = ${forPerson}`}`;
 }
 
 /** The task of this number or uuid; null when there is none. */

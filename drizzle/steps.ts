@@ -45,11 +45,14 @@ export const fileTask = (
   database: Database,
   given: { id: string; workflowId: string; door: string; request: TaskRequest },
 ) =>
-  call<{ id: string; number: number; workflowId: string; created: boolean; status: TaskStatus }>(
-    database,
-    'file_task',
-    given,
-  );
+  call<{
+    id: string;
+    number: number;
+    workflowId: string;
+    title: string;
+    created: boolean;
+    status: TaskStatus;
+  }>(database, 'file_task', given);
 
 export async function decideAgain(database: Database, taskId: string, admission: object) {
   const [row] = await database.sql<{ answer: Begun['admission'] }[]>`

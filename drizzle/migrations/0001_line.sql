@@ -210,11 +210,29 @@ begin
   return v_woken;
 end $$;
 --> statement-breakpoint
+-- The figure of a limit that lets a queued run go, those before it in line included.
+create function limit_enough(r runs, p_reason text, p_today date) returns bigint language sql stable as $$
+  select case p_reason
+    when 'slot' then slots_of(r.agent_id) + (count(*) filter (where q.agent_id = r.agent_id))
+    when 'daily-runs' then charged_to(r.agent_id, p_today)
+      + (count(*) filter (where q.agent_id = r.agent_id and not q.charged))
+    when 'daily-tokens' then tokens_of(p_today) + coalesce(sum(q.estimate), 0) end::bigint
+  from runs q where q.state = 'QUEUED' and q.hold is null
+    and (q.priority, -q.place) >= (r.priority, -r.place)
+$$;
+--> statement-breakpoint
+-- Why the squad was paused, as whoever did it said.
+create function squad_pause_why() returns text language sql stable as $$
+  select nullif(detail ->> 'why', '') from audit
+  where subject = 'squad' and action = 'squad.pause' order by id desc limit 1
+$$;
+--> statement-breakpoint
 -- What a queued run waits for, with rule, value and place in line; computed from its cause.
 create function run_wait(r runs) returns jsonb language plpgsql stable as $$
 declare
   v_limits policies; a agents; v_now timestamptz := clock_timestamp(); v_today date;
   v_reason text; v_rule text; v_value text; v_detail text; v_place jsonb; v_head runs;
+  v_enough bigint;
 begin
   if r.state <> 'QUEUED' then return null; end if;
   v_reason := run_gate(r, v_now);
@@ -244,8 +262,11 @@ begin
         v_reason := 'slot'; v_detail := 'promotion is due';
       end if;
     end if;
-    if v_rule is not null and not v_limits.enabled then
+    if not v_limits.enabled then -- its figures count for nothing: no other one would help
+      v_rule := 'execution-limits'; v_value := 'disabled';
       v_detail := 'the policy execution-limits is disabled, so nothing runs';
+    elsif v_rule is not null then
+      v_enough := limit_enough(r, v_reason, v_today);
     end if;
     select jsonb_build_object('position', count(*) filter (where (q.priority, -q.place) >= (r.priority, -r.place)),
                               'of', count(*)) into v_place
@@ -258,11 +279,12 @@ begin
   elsif v_reason = 'no-backend' then
     v_rule := 'agent ' || a.id; v_value := a.backend::text;
   elsif v_reason = 'squad-paused' then
-    select 'squad', squad_paused_by into v_rule, v_value from installation where id = 1;
+    select 'squad', squad_paused_by, squad_pause_why() into v_rule, v_value, v_detail
+    from installation where id = 1;
   elsif v_reason = 'back-off' then
     v_detail := to_char(r.available_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
   end if;
   return jsonb_build_object('reason', v_reason, 'rule', v_rule, 'value', v_value,
     'since', r.queued_at, 'place', v_place, 'detail', v_detail,
-    'policyVersion', v_limits.version, 'agent', r.agent_id);
+    'policyVersion', v_limits.version, 'agent', r.agent_id, 'enough', v_enough);
 end $$;

@@ -95,7 +95,7 @@ begin
       or source = p -> 'request' ->> 'source' and key = p -> 'request' ->> 'key';
   end if;
   return jsonb_build_object('id', t.id, 'number', t.number, 'workflowId', t.workflow_id,
-    'created', v_created, 'status', t.status);
+    'title', t.title, 'created', v_created, 'status', t.status);
 end $$;
 --> statement-breakpoint
 create function was_rejected(p_task uuid) returns boolean language sql stable as $$

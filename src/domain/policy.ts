@@ -99,3 +99,29 @@ export const DEFAULT_POLICIES: { readonly [N in PolicyName]: Policy<N> } = {
     value: { transcriptDays: 90, contentDays: 365 },
   },
 };
+
+/**
+ * A figure that lets go on what waits for a limit: no less than `enough`, where that is known, and
+ * so much more that the next one does not wait at once. From 0 it is at least the first value.
+ */
+export function advisedLimit(
+  policy: PolicyName,
+  field: string,
+  now: number,
+  enough: number | null,
+): number {
+  const first = new Map<string, unknown>(Object.entries(DEFAULT_POLICIES[policy].value)).get(field);
+  if (now === 0) return Math.max(typeof first === 'number' ? first : 1, rounded(enough ?? 0));
+  const base = Math.max(now, (enough ?? 0) - 1);
+  return base >= LARGE ? rounded(base + 1) : base + Math.max(2, Math.ceil(base / 2));
+}
+
+/** From here on half as much again would be a decision of its own. */
+const LARGE = 10_000;
+
+/** Up to two digits and noughts, as people would write a large figure. */
+function rounded(figure: number): number {
+  if (figure < LARGE) return figure;
+  const step = 10 ** (String(figure).length - 2);
+  return Math.ceil(figure / step) * step;
+}

@@ -81,3 +81,7 @@ function editDistance(left: string, right: string): number {
   }
   return at(above, right.length);
 }
+
+/** As in `1 task waits` and `2 tasks wait`. */
+export const counted = (count: number, one: string, many: string): string =>
+  `${count} ${count === 1 ? one : many}`;

@@ -1,4 +1,4 @@
-import { POLICY_NAMES } from './policy.js';
+import { advisedLimit, POLICY_NAMES } from './policy.js';
 import type { BlockReason, Verb, WaitReason } from './task.js';
 
 /** Why a task does not go on by itself right now, computed from its cause when read. */
@@ -13,6 +13,8 @@ export interface Wait {
   readonly place: { readonly position: number; readonly of: number } | null;
   /** What the cause says of itself, in a few words: `implementer runs 3 of 3`. */
   readonly detail: string | null;
+  /** The figure of the rule that is needed, where it is known. */
+  readonly enough?: number | null;
 }
 
 interface Explained {
@@ -27,25 +29,36 @@ interface WaitTask {
 
 type CommandOf = (wait: Wait, task: WaitTask) => string | null;
 
-const raiseRule: CommandOf = (wait) => {
-  const [policy, field] = (wait.rule ?? '').split('.');
-  if (field === undefined || !(POLICY_NAMES as readonly (string | undefined)[]).includes(policy)) {
-    return null;
-  }
-  const now = /^\d+/.exec(wait.value ?? '')?.[0];
+const raiseRule: CommandOf = ({ rule, value, enough }) => {
+  const [name, field] = (rule ?? '').split('.');
+  const policy = POLICY_NAMES.find((each) => each === name);
+  if (policy === undefined) return null;
+  if (field === undefined) return `mission policy enable ${policy}`;
+  const now = /^\d+/.exec(value ?? '')?.[0];
   if (now === undefined) return `mission policy show ${policy}`;
-  const more = Number(now) + Math.max(2, Math.ceil(Number(now) / 2));
-  return `mission policy set ${policy} ${field}=${more}`;
+  const advised = advisedLimit(policy, field, Number(now), enough ?? null);
+  return `mission policy set ${policy} ${field}=${advised}`;
 };
 const byTime: CommandOf = () => null;
 
+interface WaitFacts {
+  readonly means: string;
+  readonly command: CommandOf;
+  /** Between what it means and its detail, where a colon would be wrong. */
+  readonly join?: string;
+}
+
 /** What each wait is, and what moves it on. */
-const WAITS = {
+const WAITS: Readonly<Record<WaitReason, WaitFacts>> = {
   approval: { means: "waits for a person's approval", command: byVerb('approve') },
   slot: { means: 'waits for a slot', command: raiseRule },
   'daily-runs': { means: 'waits for a new day: its runs are used up', command: raiseRule },
   'daily-tokens': { means: 'waits for a new day: its tokens are used up', command: raiseRule },
-  'squad-paused': { means: 'waits: the squad is paused', command: () => 'mission resume' },
+  'squad-paused': {
+    means: 'waits: the squad is paused',
+    join: ' ',
+    command: () => 'mission resume',
+  },
   'task-paused': { means: 'waits: the task is paused', command: byVerb('resume') },
   'agent-disabled': {
     means: 'waits for its agent, which is disabled',
@@ -67,12 +80,12 @@ const WAITS = {
   'landing-queue': { means: 'waits for another landing in its repository', command: byTime },
   'pull-request': { means: 'waits for its pull request to be merged', command: byTime },
   dependency: { means: 'waits for a task that it depends on', command: byTime },
-} as const satisfies Record<WaitReason, { means: string; command: CommandOf }>;
+};
 
 /** One short sentence for a wait, and the command that moves it on. */
 export function explainWait(wait: Wait, task: WaitTask): Explained {
-  const { means, command } = WAITS[wait.reason];
-  const detail = wait.detail === null ? '' : `: ${wait.detail}`;
+  const { means, command, join = ': ' } = WAITS[wait.reason];
+  const detail = wait.detail === null ? '' : `${join}${wait.detail}`;
   const rule = wait.rule === null ? '' : ` (${wait.rule}${ofValue(wait)})`;
   const place = wait.place === null ? '' : `; place ${wait.place.position} of ${wait.place.of}`;
   return { sentence: `${means}${detail}${rule}${place}`, command: command(wait, task) };

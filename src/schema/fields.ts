@@ -23,7 +23,7 @@ export const saying = (max: number) => {
     .string()
     .overwrite((each) => clean(each).trim())
     .refine(fits, { error })
-    .refine((each) => !isBlank(each), { error: 'expected text that says something' });
+    .refine((each) => !isBlank(each), { error: 'expected some text' });
 };
 
 const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]/u;

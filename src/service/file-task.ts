@@ -4,6 +4,7 @@ import { Timeout, Unreachable } from '../client/errors.js';
 import { taskWorkflowId } from '../contract.js';
 import { taskLabel } from '../domain/ids.js';
 import { isTerminal, type TaskStatus } from '../domain/task.js';
+import { firstLine } from '../domain/text.js';
 import { checkRequest, InvalidTaskInput, parseTaskRequest } from '../schema/request.js';
 import type { ServiceDeps } from './deps.js';
 import { ServiceError } from './errors.js';
@@ -12,6 +13,7 @@ export interface Filed {
   readonly id: string;
   readonly number: number;
   readonly task: string;
+  /** The task's: of one that was filed before it may be another than was given now. */
   readonly title: string;
   /** False: the same (source, key) had filed it before. */
   readonly created: boolean;
@@ -36,24 +38,29 @@ export async function file(deps: ServiceDeps, raw: object): Promise<Filed> {
   });
   const workflowId = taskWorkflowId(id);
   const filed = await fileTask(database, { id, workflowId, door, request });
-  const { title, priority } = request;
+  const { title } = filed;
+  const { priority } = request;
   const started =
     isTerminal(filed.status) ||
     (await start(deps, { workflowId: filed.workflowId, title, priority }));
   const task = taskLabel(filed.number);
-  const how = filed.created ? 'filed' : 'was filed before under this key';
+  const otherwise = title === request.title ? '' : `, as "${firstLine(title, 200)}"`;
+  const how = filed.created ? 'filed' : `was filed before under this key${otherwise}`;
   const message = started ? `${task} ${how}` : `${task} ${how}; starts when Temporal is back`;
-  return { ...filed, task, title, started, message };
+  return { ...filed, task, started, message };
 }
 
 function sayingWhy<T>(check: () => T): T {
   try {
     return check();
   } catch (error) {
-    if (error instanceof InvalidTaskInput) throw new ServiceError('usage', error.message);
+    if (error instanceof InvalidTaskInput) throw new ServiceError('usage', asTyped(error.message));
     throw error;
   }
 }
+
+/** Whoever types fields has no `input` around them. */
+const asTyped = (message: string): string => message.replaceAll(/(^|; )input\./g, '$1');
 
 async function start(
   deps: ServiceDeps,

@@ -10,7 +10,7 @@ import { repair } from './repair.js';
 import { add, listRepositories, type NewRepository } from './repositories.js';
 import { listAgents, pauseSquad, showAgent, switchAgent } from './squad.js';
 import { status } from './status.js';
-import { inbox, list, show, why } from './tasks.js';
+import { inbox, list, show, waitingOtherwise, why } from './tasks.js';
 import { applyVerb, type VerbFields } from './verbs.js';
 
 export type { AgentRow, PolicyRow, RepositoryRow } from '../../drizzle/read-house.js';
@@ -38,6 +38,8 @@ export const createService = (deps: ServiceDeps) => ({
     show: (task: string) => show(deps, task),
     why: (task: string) => why(deps, task),
     inbox: (options: { readonly mine: boolean }) => inbox(deps, options),
+    /** How many wait for something else than a person: an agent, a limit, a pause. */
+    waitingOtherwise: (options: { readonly mine: boolean }) => waitingOtherwise(deps, options),
     output: (task: string) => output(deps, task),
     apply: (task: string, verb: Verb, fields?: VerbFields) => applyVerb(deps, task, verb, fields),
     /** The task whenever it has changed, until its end. */

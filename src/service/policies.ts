@@ -4,6 +4,7 @@ import { POLICY_NAMES, type PolicyName } from '../domain/policy.js';
 import { nearest } from '../domain/text.js';
 import { InvalidPolicyValue, parsePolicyEdit } from '../schema/policy.js';
 import type { ServiceDeps } from './deps.js';
+import { WITHOUT_POLICY } from './doors.js';
 import { ServiceError } from './errors.js';
 import { wake } from './wake.js';
 
@@ -15,6 +16,11 @@ export interface PolicySet {
   readonly value: PolicyRow['value'];
   /** Runs that may start because of it. */
   readonly released: number;
+  /** False: it was so already, and no version was made. */
+  readonly changed: boolean;
+  /** What stops because it was disabled, and the command that takes it back. */
+  readonly stops: string | null;
+  readonly undo: string | null;
 }
 
 /** The policies in force, or one of them. */
@@ -65,6 +71,11 @@ async function change(
   why: string,
 ): Promise<PolicySet> {
   const { database, principal: by, door } = deps;
+  const { value = now.value, enabled = now.enabled } = to;
+  const set = { name: now.name, enabled, before: now.value, value, ...offBy(now, enabled) };
+  if (enabled === now.enabled && isSame(value, now.value)) {
+    return { ...set, version: now.version, released: 0, changed: false };
+  }
   const given = { name: now.name, baseVersion: now.version, by, door, why };
   const answer = await setPolicy(database, { ...given, ...to });
   if (answer.kind === 'changed') {
@@ -75,9 +86,21 @@ async function change(
   }
   const again = now.name === 'auto-approve' ? await outdatedInbox(database) : [];
   await wake(deps, answer.wake, again);
-  const { value = now.value, enabled = now.enabled } = to;
-  const released = answer.wake.length;
-  return { name: now.name, version: answer.version, enabled, before: now.value, value, released };
+  return { ...set, version: answer.version, released: answer.wake.length, changed: true };
+}
+
+const offBy = ({ name }: PolicyRow, enabled: boolean) =>
+  enabled
+    ? { stops: null, undo: null }
+    : { stops: WITHOUT_POLICY[name], undo: `mission policy enable ${name}` };
+
+/** Whatever the order of its fields, which the database keeps otherwise, and of its lists. */
+function isSame(left: PolicyRow['value'], right: PolicyRow['value']): boolean {
+  const plain = (value: PolicyRow['value']) =>
+    Object.entries(value)
+      .map(([field, each]) => [field, Array.isArray(each) ? each.toSorted() : each] as const)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify(plain(left)) === JSON.stringify(plain(right));
 }
 
 function inForce(all: readonly PolicyRow[], name: string): PolicyRow {

@@ -1,6 +1,6 @@
 import { setAgent, setSquadPaused } from '../../drizzle/configure.js';
 import { type AgentRow, readAgents } from '../../drizzle/read-house.js';
-import { nearest } from '../domain/text.js';
+import { counted, nearest } from '../domain/text.js';
 import type { ServiceDeps } from './deps.js';
 import { ServiceError } from './errors.js';
 import { wake } from './wake.js';
@@ -14,18 +14,47 @@ export async function showAgent({ database }: ServiceDeps, id: string): Promise<
   return found;
 }
 
+export interface AgentSet {
+  readonly agent: string;
+  readonly enabled: boolean;
+  readonly released: number;
+  /** False: it was so already. */
+  readonly changed: boolean;
+  /** What stops because it was disabled, and the command that takes it back. */
+  readonly stops: string | null;
+  readonly undo: string | null;
+}
+
 /** Enabling also ends a pause that failures in a row have brought. */
 export async function switchAgent(
   deps: ServiceDeps,
   id: string,
   enabled: boolean,
   why: string,
-): Promise<{ readonly agent: string; readonly enabled: boolean; readonly released: number }> {
+): Promise<AgentSet> {
   const { database, principal: by, door } = deps;
+  const all = await readAgents(database);
+  const now = all.find((agent) => agent.id === id);
+  if (now === undefined) throw unknownAgent(id, all);
+  const off = enabled
+    ? { stops: null, undo: null }
+    : { stops: stopsWithout(now, all), undo: `mission agent enable ${id}` };
+  const set = { agent: id, enabled, ...off };
+  if (now.enabled === enabled && (!enabled || now.pausedReason === null)) {
+    return { ...set, released: 0, changed: false };
+  }
   const answer = await setAgent(database, { agent: id, enabled, by, door, why });
-  if (answer.kind === 'unknown') throw unknownAgent(id, await readAgents(database));
+  if (answer.kind === 'unknown') throw unknownAgent(id, all);
   await wake(deps, answer.wake);
-  return { agent: id, enabled, released: answer.wake.length };
+  return { ...set, released: answer.wake.length, changed: true };
+}
+
+function stopsWithout({ id, queued, reviews }: AgentRow, all: readonly AgentRow[]): string {
+  const waiting =
+    queued === 0 ? '' : `, and ${counted(queued, 'of its runs waits', 'of its runs wait')}`;
+  const others = all.filter((agent) => agent.id !== id && agent.reviews && agent.canWork);
+  const review = reviews && others.length === 0 ? '; no other agent can review' : '';
+  return `${id} starts nothing new${waiting}${review}`;
 }
 
 /** Paused: nothing starts, and what runs stops at its next turn and keeps its place. */

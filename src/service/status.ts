@@ -4,11 +4,13 @@ import {
   readHouse,
   readPolicies,
   readSummary,
+  readWaits,
   type Summary,
 } from '../../drizzle/read-house.js';
 import type { Poller, Store } from '../client/engine.js';
 import { MissionError } from '../client/errors.js';
 import { UPKEEP_ID } from '../contract.js';
+import { type CountedWait, countWaits } from './count-waits.js';
 import type { ServiceDeps } from './deps.js';
 import { doorsOfRecords, type LockedDoor } from './doors.js';
 import { isLive } from './pollers.js';
@@ -23,6 +25,8 @@ export interface HouseStatus {
   /** No agent is connected: every run is a rehearsal. Information, no fault. */
   readonly rehearsing: boolean;
   readonly openTasks: number;
+  /** Tasks that wait by name, the doors' own among them. Information, no fault. */
+  readonly waits: readonly CountedWait[];
   readonly summary: Summary | null;
 }
 
@@ -45,6 +49,7 @@ export async function status(deps: ServiceDeps): Promise<HouseStatus> {
     taskQueue: deps.taskQueue,
     rehearsing: facts?.rehearsing ?? false,
     openTasks: facts?.open ?? 0,
+    waits: records.waits,
     summary,
   };
 }
@@ -53,20 +58,23 @@ async function lookAtRecords({ database }: ServiceDeps): Promise<{
   facts: HouseFacts | null;
   summary: Summary | null;
   doors: LockedDoor[];
+  waits: CountedWait[];
 }> {
   try {
-    const [facts, policies, agents, summary] = await Promise.all([
+    const [facts, policies, agents, summary, waits] = await Promise.all([
       readHouse(database),
       readPolicies(database),
       readAgents(database),
       readSummary(database),
+      readWaits(database),
     ]);
-    return { facts, summary, doors: doorsOfRecords(facts, policies, agents) };
+    const doors = doorsOfRecords(facts, policies, agents, waits);
+    return { facts, summary, doors, waits: countWaits(waits) };
   } catch (error) {
     const reason = error instanceof Error ? error.message || String(error) : String(error);
     const sentence = `the database cannot be used: ${reason}`;
     const door: LockedDoor = { door: 'database-away', sentence, command: 'mission up' };
-    return { facts: null, summary: null, doors: [door] };
+    return { facts: null, summary: null, doors: [door], waits: [] };
   }
 }
 

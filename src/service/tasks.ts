@@ -1,5 +1,6 @@
-import { type AgentRow, readAgents } from '../../drizzle/read-house.js';
+import { readAgents } from '../../drizzle/read-house.js';
 import {
+  countTasks,
   listTasks,
   type RunRow,
   readMark,
@@ -26,16 +27,22 @@ export interface TaskPage {
   readonly tasks: readonly Listed[];
   /** The number to go on before; null at the end. */
   readonly next: number | null;
+  /** No task at all, whatever the filter: an empty page of others only says that none matches. */
+  readonly noTasks: boolean;
 }
 
 /** Newest first; a page at a time. */
 export async function list(deps: ServiceDeps, filter: TaskFilter): Promise<TaskPage> {
-  const rows = await listTasks(deps.database, { ...filter, limit: filter.limit + 1 });
+  const { database } = deps;
+  const [rows, agents] = await Promise.all([
+    listTasks(database, { ...filter, limit: filter.limit + 1 }),
+    readAgents(database),
+  ]);
   const tasks = rows.slice(0, filter.limit);
-  const around = { workerLives: null, idleReviewer: null };
   return {
-    tasks: tasks.map((row) => listed(row, standstillOf(row, around))),
+    tasks: tasks.map((row) => listed(row, standstillOf(row, { workerLives: null, agents }))),
     next: rows.length > filter.limit ? (tasks.at(-1)?.number ?? null) : null,
+    noTasks: tasks.length === 0 && (await countTasks(database, {})) === 0,
   };
 }
 
@@ -73,12 +80,20 @@ export async function inbox(
     listTasks(deps.database, { forPerson: true, owner, limit: 1000 }),
     readAgents(deps.database),
   ]);
-  const around = { workerLives: null, idleReviewer: null };
-  return rows.toReversed().map((row) => {
-    const others = othersThan(row, agents);
-    return listed(row, standstillOf(row, { ...around, others }));
-  });
+  return rows
+    .toReversed()
+    .map((row) => listed(row, standstillOf(row, { workerLives: null, agents })));
 }
+
+export const waitingOtherwise = (
+  { database, principal }: ServiceDeps,
+  { mine }: { readonly mine: boolean },
+): Promise<number> =>
+  countTasks(database, {
+    waiting: true,
+    forPerson: false,
+    owner: mine ? principal : undefined,
+  });
 
 /** Changes whenever a person would see something else. */
 export const markOf = (deps: ServiceDeps, id: string): Promise<string> =>
@@ -91,40 +106,15 @@ const listed = <T extends TaskRow>(row: T, standstill: Standstill | null): Liste
 });
 
 async function explain(deps: ServiceDeps, row: TaskRow): Promise<Standstill | null> {
-  const unknown = { workerLives: null, idleReviewer: null };
   if (isTerminal(row.status)) return null;
-  if (row.blocked !== null) {
-    const others = othersThan(row, await readAgents(deps.database));
-    return standstillOf(row, { ...unknown, others });
-  }
-  const waitsForReviewer = row.queued[0]?.reason === 'no-reviewer';
   // Asked only where nothing else explains it: it costs the start of Temporal's client.
-  const isSilent = row.started && row.status !== 'INBOX' && row.queued.length === 0;
-  const [lives, idleReviewer] = await Promise.all([
+  const isSilent =
+    row.started && row.blocked === null && row.status !== 'INBOX' && row.queued.length === 0;
+  const [lives, agents] = await Promise.all([
     isSilent ? workerLives(deps) : null,
-    waitsForReviewer ? findIdleReviewer(deps, row) : null,
+    readAgents(deps.database),
   ]);
-  return standstillOf(row, { workerLives: lives, idleReviewer });
-}
-
-/** Who could have it instead; no LEAD is proposed, since it needs an approval of its own. */
-function othersThan(row: TaskRow, agents: readonly AgentRow[]) {
-  const able = agents.filter(({ id, canWork, type }) => {
-    return canWork && type !== 'LEAD' && id !== row.assignee && !row.reviewers.includes(id);
-  });
-  return {
-    executor: able.find(({ reviews }) => !reviews)?.id ?? null,
-    reviewer: able.find(({ reviews }) => reviews)?.id ?? null,
-  };
-}
-
-async function findIdleReviewer(deps: ServiceDeps, row: TaskRow): Promise<string | null> {
-  const agents = await readAgents(deps.database);
-  const idle = agents.filter(({ id, reviews, canWork }) => {
-    const isAsked = row.reviewers.length === 0 || row.reviewers.includes(id);
-    return reviews && !canWork && id !== row.assignee && isAsked;
-  });
-  return idle[0]?.id ?? null;
+  return standstillOf(row, { workerLives: lives, agents });
 }
 
 const timelineOf = (record: TaskRecord, standstill: Standstill | null): string[] =>

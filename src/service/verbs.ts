@@ -29,6 +29,7 @@ export interface VerbDone {
   readonly verb: Verb;
   /** False: delivered, and applied as soon as a worker runs. */
   readonly applied: boolean;
+  /** All that there is to say of it: `rejected, by person:ann; it ends now`. */
   readonly message: string;
   readonly status: VerbAnswer['status'];
   readonly blocked: VerbAnswer['blocked'];
@@ -52,11 +53,40 @@ export async function applyVerb(
   try {
     const answer = await updating(engine, task, message);
     const label = taskLabel(task.number);
-    const { message: said, status, blocked } = answer;
-    return { task: label, verb, applied: true, message: said, status, blocked };
+    const { status, blocked } = answer;
+    return { task: label, verb, applied: true, message: outcome(message, answer), status, blocked };
   } catch (error) {
     throw await explained(error, engine, task, message);
   }
+}
+
+const DONE = {
+  approve: 'approved',
+  reject: 'rejected',
+  guide: 'guided',
+  answer: 'answered',
+  retry: 'tried again',
+  reassign: 'reassigned',
+  accept: 'accepted',
+  cancel: 'cancelled',
+  reprioritise: 'reprioritised',
+  pause: 'paused',
+  resume: 'resumed',
+} as const satisfies Record<Verb, string>;
+
+/** In one sentence what was done and what comes of it; never a state that is over in a moment. */
+export function outcome(
+  { verb, by }: Pick<VerbMessage, 'verb' | 'by'>,
+  { status, blocked, admission }: Pick<VerbAnswer, 'status' | 'blocked' | 'admission'>,
+): string {
+  const said = `${DONE[verb]}, by ${by}`;
+  if (verb === 'reject') return `${said}; it ends now`;
+  if (verb === 'cancel') return `${said}; what runs is stopped, and it ends`;
+  if (blocked !== null) return `${said}; it is BLOCKED: ${blocked}`;
+  if (status !== 'INBOX') return `${said}; it is ${status} now`;
+  return admission.kind === 'admitted'
+    ? `${said}; ${admission.by} has admitted it`
+    : `${said}; it waits for a person's approval: ${admission.reason}`;
 }
 
 /** A closed workflow takes no message: what it would say is known from the record. */

@@ -1,8 +1,10 @@
+import type { AgentRow } from '../../drizzle/read-house.js';
 import type { RunWait, TaskRow } from '../../drizzle/reads.js';
 import type { AdmissionRule } from '../domain/admission.js';
 import { taskLabel } from '../domain/ids.js';
 import { type BlockReason, isTerminal, type WaitReason } from '../domain/task.js';
-import { explainBlock, explainWait, type Wait } from '../domain/wait.js';
+import { firstLine } from '../domain/text.js';
+import { explainBlock, explainWait, verbCommand, type Wait } from '../domain/wait.js';
 
 /** Why a task does not go on right now, with the commands that move it on. */
 export interface Standstill {
@@ -20,11 +22,10 @@ export interface Standstill {
 interface Around {
   /** Null: not asked. */
   readonly workerLives: boolean | null;
-  /** An agent that reviews and cannot work now, when there is one. */
-  readonly idleReviewer: string | null;
-  /** To whom a blocked task may be given, by the option that names it. */
-  readonly others?: { readonly executor: string | null; readonly reviewer: string | null };
+  readonly agents: readonly AgentRow[];
 }
+
+type Asked = Pick<TaskRow, 'assignee' | 'reviewers'>;
 
 /** Computed from its cause at this moment; null when the task goes on by itself. */
 export function standstillOf(task: TaskRow, around: Around): Standstill | null {
@@ -33,7 +34,8 @@ export function standstillOf(task: TaskRow, around: Around): Standstill | null {
   if (task.blocked !== null) {
     const explained = explainBlock(task.blocked, task.blockedDetail, { label });
     const { sentence } = explained;
-    const commands = explained.commands.map((command) => withAgent(command, around.others));
+    const others = othersThan(task, around.agents);
+    const commands = explained.commands.map((command) => withAgent(command, others));
     const { statusSince: since, blocked: reason } = task;
     return {
       kind: 'block',
@@ -51,29 +53,68 @@ export function standstillOf(task: TaskRow, around: Around): Standstill | null {
   const { sentence, command } = explainWait(wait, { label });
   const { reason, since, place } = wait;
   const shown = reason === 'approval' ? approvalRule(task) : wait;
+  const more = alsoNeeded(task, reason, around.agents);
   return {
     kind: 'wait',
     reason,
-    sentence,
+    sentence: reason === 'approval' && task.paused ? `${sentence}; it is paused, too` : sentence,
     rule: shown.rule,
     value: shown.value,
     since,
     place,
-    commands: command === null ? [] : [command],
+    commands: [...(command === null ? [] : [command]), ...more],
   };
 }
 
+/** What it takes besides, or instead. */
+function alsoNeeded(task: TaskRow, reason: WaitReason, agents: readonly AgentRow[]): string[] {
+  const label = taskLabel(task.number);
+  if (reason === 'approval' && task.paused) return [verbCommand('resume', label)];
+  return reason === 'no-reviewer' ? reviewElsewhere(task, agents) : [];
+}
+
+/** Another reviewer, where only those who were named may. */
+export function reviewElsewhere(
+  task: Asked & Pick<TaskRow, 'number'>,
+  agents: readonly AgentRow[],
+): string[] {
+  const { reviewer } = othersThan(task, agents);
+  if (task.reviewers.length === 0 || reviewer === null) return [];
+  return [`mission task reassign ${taskLabel(task.number)} --reviewer ${reviewer}`];
+}
+
+/** Who could have it instead; no LEAD is proposed, since it needs an approval of its own. */
+function othersThan({ assignee, reviewers }: Asked, agents: readonly AgentRow[]) {
+  const able = agents.filter(({ id, canWork, type }) => {
+    return canWork && type !== 'LEAD' && id !== assignee && !reviewers.includes(id);
+  });
+  return {
+    executor: able.find(({ reviews }) => !reviews)?.id ?? null,
+    reviewer: able.find(({ reviews }) => reviews)?.id ?? null,
+  };
+}
+
+/** Who would review it, were it enabled: of those who were named, where some were. */
+export const idleReviewer = (
+  { assignee, reviewers }: Asked,
+  agents: readonly AgentRow[],
+): string | null =>
+  agents.find(({ id, reviews, enabled, pausedReason }) => {
+    const isAsked = reviewers.length === 0 || reviewers.includes(id);
+    return reviews && isAsked && id !== assignee && !(enabled && pausedReason === null);
+  })?.id ?? null;
+
 /** A command with somebody who could really have the task runs as it is pasted. */
-const withAgent = (command: string, others: Around['others']): string =>
+const withAgent = (command: string, others: ReturnType<typeof othersThan>): string =>
   command.replace(/--(executor|reviewer) AGENT$/, (whole, option: 'executor' | 'reviewer') => {
-    const agent = others?.[option] ?? null;
+    const agent = others[option];
     return agent === null ? whole : `--${option} ${agent}`;
   });
 
 /** A task that was filed this moment is about to be taken. */
 const STARTING_MS = 5_000;
 
-function waitOf(task: TaskRow, { workerLives, idleReviewer }: Around): Wait | null {
+function waitOf(task: TaskRow, { workerLives, agents }: Around): Wait | null {
   const since = task.statusSince;
   if (!task.started) {
     if (Date.now() - Date.parse(task.createdAt) < STARTING_MS) return null;
@@ -81,7 +122,7 @@ function waitOf(task: TaskRow, { workerLives, idleReviewer }: Around): Wait | nu
   }
   if (task.status === 'INBOX') return wait('approval', { since, detail: task.admission.reason });
   const [queued] = task.queued;
-  if (queued !== undefined) return asWait(queued, idleReviewer);
+  if (queued !== undefined) return asWait(queued, task, agents);
   if (task.paused && task.active === 0) return wait('task-paused', { since });
   return workerLives === false ? wait('no-worker', { since }) : null;
 }
@@ -97,23 +138,31 @@ const wait = (reason: WaitReason, known: Partial<Wait>): Wait => ({
 });
 
 /** As people read it: a rule with its value and version, or the agent that it is about. */
-function asWait(run: RunWait, idleReviewer: string | null): Wait {
-  const { reason, since, place, detail, agent } = run;
+function asWait(run: RunWait, task: TaskRow, agents: readonly AgentRow[]): Wait {
+  const { reason, since, place, detail, agent, enough } = run;
   switch (reason) {
     case 'agent-disabled':
       return wait(reason, { since, value: agent, detail: `${agent}: ${detail}` });
     case 'no-backend':
       return wait(reason, { since, value: agent, detail: agent });
     case 'no-reviewer':
-      return wait(reason, { since, value: idleReviewer });
+      return wait(reason, {
+        since,
+        value: idleReviewer(task, agents),
+        detail: task.reviewers.length === 0 ? null : `${task.reviewers.join(', ')} was named`,
+      });
     case 'squad-paused':
-      return wait(reason, { since, detail: run.value === null ? null : `by ${run.value}` });
+      return wait(reason, { since, detail: byWhom(run.value, detail) });
     default: {
       const value = run.value === null ? null : `${run.value}, version ${run.policyVersion}`;
-      return { reason, rule: run.rule, value, since, place, detail };
+      return { reason, rule: run.rule, value, since, place, detail, enough };
     }
   }
 }
+
+/** As in `by person:ann: lunch`. */
+export const byWhom = (who: string | null, why: string | null): string | null =>
+  who === null ? null : `by ${who}${why === null ? '' : `: ${firstLine(why, 200)}`}`;
 
 const ADMISSION_RULES = {
   lead: 'LEAD',

@@ -40,7 +40,7 @@ describe('waits', () => {
     [
       'daily-tokens',
       { rule: 'execution-limits.maxDailyTokens', value: '0, version 4' },
-      'mission policy set execution-limits maxDailyTokens=2',
+      'mission policy set execution-limits maxDailyTokens=5000000',
     ],
     [
       'daily-runs',
@@ -51,6 +51,21 @@ describe('waits', () => {
       'daily-runs',
       { rule: 'execution-limits.maxDailyPerAgent', value: null },
       'mission policy show execution-limits',
+    ],
+    [
+      'slot',
+      { rule: 'execution-limits', value: 'disabled, version 10' },
+      'mission policy enable execution-limits',
+    ],
+    [
+      'daily-runs',
+      { rule: 'execution-limits.maxDailyPerAgent', value: '1, version 3', enough: 21 },
+      'mission policy set execution-limits maxDailyPerAgent=30',
+    ],
+    [
+      'daily-tokens',
+      { rule: 'execution-limits.maxDailyTokens', value: '5000000', enough: 5_012_345 },
+      'mission policy set execution-limits maxDailyTokens=5100000',
     ],
     ['slot', { rule: 'machine.checks', value: '2' }, null],
     ['slot', {}, null],

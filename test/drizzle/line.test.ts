@@ -69,9 +69,9 @@ test.each([
     expect({ state, reason: wait?.reason, value: wait?.value }).toEqual({
       state: 'QUEUED',
       reason,
-      value: '0',
+      value: enabled ? '0' : 'disabled',
     });
-    expect(wait?.rule).toBe(`execution-limits.${enabled ? figure : 'maxConcurrentPerAgent'}`);
+    expect(wait?.rule).toBe(`execution-limits${enabled ? `.${figure}` : ''}`);
     if (!enabled) expect(wait?.detail).toMatch(/disabled/);
     const { wake } = await limits({ [figure]: 5_000_000 }, true);
     expect(wake.map((each) => each.run)).toEqual([run]);

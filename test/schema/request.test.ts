@@ -101,7 +101,7 @@ describe('a bad request', () => {
       'input.priority: expected one of LOW, NORMAL, HIGH, URGENT, got "high!"',
     ],
     [{ description: 'x' }, 'input.title: expected text, got nothing'],
-    [{ title: ' \u200B ' }, 'input.title: expected text that says something, got " <U+200B> "'],
+    [{ title: ' \u200B ' }, 'input.title: expected some text, got " <U+200B> "'],
     [{ title: 'a\nb' }, 'input.title: expected a single line, got "a\\nb"'],
     [
       { title: 'x'.repeat(201) },

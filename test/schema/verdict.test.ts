@@ -102,7 +102,7 @@ describe('refused, in words that can be handed back', () => {
     [
       'an issue that says nothing',
       { ...revision, issues: [{ severity: 'blocking', text: ' \u200B' }] },
-      'verdict.issues[0].text: expected text that says something, got " <U+200B>"',
+      'verdict.issues[0].text: expected some text, got " <U+200B>"',
     ],
     [
       'an approval with a blocking issue',
@@ -148,7 +148,7 @@ describe('refused, in words that can be handed back', () => {
     [
       'a criterion without evidence',
       { ...approved, criteria: [{ ...met('A1'), evidence: '' }, met('A2')] },
-      'verdict.criteria[0].evidence: expected text that says something, got ""',
+      'verdict.criteria[0].evidence: expected some text, got ""',
     ],
     [
       'a criterion answered twice',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { AgentRow } from '../../drizzle/read-house.js';
 import type { RunWait, TaskRow } from '../../drizzle/reads.js';
 import { standstillOf } from '../../src/service/waits.js';
 
@@ -46,12 +47,32 @@ const queued = (differences: Partial<RunWait>): TaskRow =>
         detail: null,
         policyVersion: 7,
         agent: 'implementer',
+        enough: null,
         ...differences,
       },
     ],
   });
 
-const around = { workerLives: true, idleReviewer: null };
+const agent = (id: string, differences: Partial<AgentRow> = {}): AgentRow => ({
+  id,
+  name: id,
+  type: 'SPC',
+  backend: 'scripted',
+  model: null,
+  instructions: '',
+  reviews: true,
+  enabled: true,
+  connectedAt: null,
+  pausedReason: null,
+  canWork: true,
+  running: 0,
+  queued: 0,
+  chargedToday: 0,
+  dailyLimit: 50,
+  ...differences,
+});
+
+const around = { workerLives: true, agents: [] };
 
 describe('why a task stands still', () => {
   test.each<[string, TaskRow]>([
@@ -92,7 +113,7 @@ describe('why a task stands still', () => {
   ])('%s is moved on by the right command', (reason, known, command) => {
     const still = standstillOf(queued({ reason, ...known }), {
       ...around,
-      idleReviewer: 'tester',
+      agents: [agent('reviewer'), agent('tester', { enabled: false, canWork: false })],
     });
     expect(still).toMatchObject({ reason, commands: command === null ? [] : [command] });
   });
@@ -104,7 +125,33 @@ describe('why a task stands still', () => {
     ['paused in the line', row({ paused: true }), true, 'task-paused'],
     ['in the inbox', row({ status: 'INBOX' }), null, 'approval'],
   ])('%s', (_name, task, workerLives, reason) => {
-    const still = standstillOf(task, { workerLives, idleReviewer: null });
+    const still = standstillOf(task, { workerLives, agents: [] });
     expect(still?.reason ?? null).toBe(reason);
+  });
+
+  test('only the named reviewer is advised, or another one for him', () => {
+    const [waiting] = queued({ reason: 'no-reviewer' }).queued;
+    const task = row({ reviewers: ['tester'], queued: waiting === undefined ? [] : [waiting] });
+    const off = { enabled: false, canWork: false };
+    const agents = [agent('critic', off), agent('reviewer'), agent('tester', off)];
+    expect(standstillOf(task, { workerLives: true, agents })).toMatchObject({
+      sentence: expect.stringContaining('tester was named'),
+      commands: ['mission agent enable tester', 'mission task reassign T-42 --reviewer reviewer'],
+    });
+  });
+
+  test('paused in the inbox: both, the approval and the pause', () => {
+    expect(standstillOf(row({ status: 'INBOX', paused: true }), around)).toMatchObject({
+      reason: 'approval',
+      sentence: expect.stringMatching(/approval.*; it is paused, too$/),
+      commands: ['mission task approve T-42', 'mission task resume T-42'],
+    });
+  });
+
+  test('the squad is paused by whom, and why', () => {
+    const paused = queued({ reason: 'squad-paused', value: 'person:ann', detail: 'lunch' });
+    expect(standstillOf(paused, around)?.sentence).toBe(
+      'waits: the squad is paused by person:ann: lunch',
+    );
   });
 });
