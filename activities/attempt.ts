@@ -3,7 +3,7 @@ import type { RunOutcome, RunRequest } from '../src/agents/backend.js';
 import type { Copy, Source } from '../src/workspace/index.js';
 import type { Deps } from './deps.js';
 import { effectsIn } from './effects.js';
-import { superseded } from './failures.js';
+import { Defect, superseded } from './failures.js';
 import type { Beating } from './heartbeat.js';
 import { type Progress, Stop } from './progress.js';
 
@@ -82,6 +82,7 @@ export async function converse(
   );
   const signal = AbortSignal.any([beating.signal, stop.signal]);
   const { copy } = place;
+  let ours: unknown = null; // what keeping a checkpoint threw: the house's, not the backend's
   progress.instruct(request.instructions);
   try {
     return await backend.run(request, {
@@ -89,19 +90,21 @@ export async function converse(
       effects: effectsIn(deps, copy),
       onEvent: (event) => progress.tell(event),
       async checkpoint(turn, transcript) {
-        const { commit } = await deps.workspaces.snapshot(copy, `turn ${turn}`, { signal });
         try {
+          const name = `${turnName(go.brief)}, turn ${turn}`;
+          const { commit } = await deps.workspaces.snapshot(copy, name, { signal });
           await progress.store({ turn, commit, transcript });
+          beating.show({ attempt: go.attempt, turn, commit });
         } catch (error) {
+          ours = error;
           if (error instanceof Stop) stop.abort(error);
           throw error;
         }
-        beating.show({ attempt: go.attempt, turn, commit });
       },
     });
   } catch (error) {
     if (beating.signal.aborted) throw error;
-    if (!(stop.signal.reason instanceof Stop)) throw error;
+    if (!(stop.signal.reason instanceof Stop)) throw error === ours ? error : new Defect(error);
     const { why } = stop.signal.reason;
     if (why === 'lost') throw superseded(go.brief.run.id, go.attempt);
     return { kind: 'stopped', why };
@@ -109,3 +112,7 @@ export async function converse(
     clearTimeout(limit);
   }
 }
+
+/** How a checkpoint's commit is called in the person's history. */
+const turnName = ({ task, run }: RunBrief): string =>
+  `T-${task.number} ${run.kind === 'EXECUTION' ? 'execution' : 'review'} ${run.number}`;

@@ -5,19 +5,26 @@ import type { Copy } from '../src/workspace/index.js';
 import type { Deps } from './deps.js';
 
 const COMMAND_TIMEOUT_MS = 30 * 60_000;
+const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
 
 /** All that an agent may do to the world: in its working copy, and nowhere else. */
 export function effectsIn(deps: Deps, copy: Copy): Effects {
   return {
     async run(command, { signal }) {
-      const { ending, output } = await deps.workspaces.run({
+      const { ending, output, cutBytes } = await deps.workspaces.run({
         copy,
         file: 'sh',
         args: ['-c', command],
         timeoutMs: COMMAND_TIMEOUT_MS,
+        outputBytesMax: OUTPUT_BYTES_MAX,
         signal,
       });
       signal.throwIfAborted();
+      // A reviewer is handed all of it or the run fails: a part would pass for the whole.
+      if (cutBytes > 0) {
+        const most = `${OUTPUT_BYTES_MAX >> 20} MiB`;
+        throw new EffectRefused(`${command}: printed more than ${most}; write it to a file`);
+      }
       switch (ending.kind) {
         case 'exited':
           return { exitCode: ending.exitCode, output };

@@ -9,6 +9,7 @@ import type { ErrorType } from '../src/contract.js';
  * |---|---|
  * | input, key or message that cannot be used | `refused`: final, with the sentence that says why |
  * | the agent's own failure | no throw: the run is closed `FAILED`, and a person is asked |
+ * | a backend that throws | `broken`: retried a few times, then the run is `FAILED` with its words |
  * | database, git or Temporal away | plain error: retried |
  * | worker shuts down | `leaving`: retried at once elsewhere, never counted |
  * | another attempt has taken over | `superseded`: retried; a zombie's retry goes nowhere |
@@ -29,3 +30,13 @@ export const superseded = (run: string, attempt: number) =>
     type: 'Superseded',
     nextRetryDelay: '5s',
   });
+
+export const broken = (message: string) =>
+  ApplicationFailure.create({ message, type: 'BackendDefect', nextRetryDelay: '1s' });
+
+/** A backend threw, which none does for what an agent does: its own defect. */
+export class Defect extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

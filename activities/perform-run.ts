@@ -15,7 +15,7 @@ import { GitError, RefusedTree, RepositoryError } from '../src/workspace/index.j
 import { type Ended, openWorkplace, type Workplace } from './attempt.js';
 import { cleaned } from './cleaned.js';
 import type { Deps } from './deps.js';
-import { leaving, superseded } from './failures.js';
+import { broken, Defect, leaving, superseded } from './failures.js';
 import { type Beating, heartbeating } from './heartbeat.js';
 import { Progress } from './progress.js';
 import { wake } from './wake.js';
@@ -38,6 +38,8 @@ export interface Craft {
 
 /** This many workers in a row may die on a run that makes no progress. */
 const LOST_MAX = 10;
+/** And this often in a row its backend may break. */
+const DEFECTS_MAX = 3;
 
 /** One attempt of a run: started, worked on, closed, and whoever may go next is woken. */
 export async function performRun(deps: Deps, ref: RunRef, craft: Craft): Promise<RunEnd> {
@@ -85,11 +87,19 @@ async function closingOf(
       return failedBy('setup-failed', error.message, craft);
     }
     if (beating.signal.aborted) return await leave(deps, go, beating);
+    if (error instanceof Defect) return await afterDefect(deps, go, error, craft);
     throw error;
   } finally {
     // All of it is in the mirror; what a crash leaves behind is upkeep's.
     if (place !== null) await deps.workspaces.dropCopy(place.copy).catch(() => undefined);
   }
+}
+
+/** A backend's defect may pass; one that stays fails the run, in its own words. */
+async function afterDefect(deps: Deps, go: Go, error: Defect, craft: Craft): Promise<Closing> {
+  const times = await leaveAttempt(deps.database, go.brief.run.id, go.attempt, 'defect');
+  if (times < DEFECTS_MAX) throw broken(error.message);
+  return failedBy('agent-error', `its backend broke ${times} times: ${error.message}`, craft);
 }
 
 /** A shutdown is retried elsewhere and counted as nothing; a cancellation is Temporal's to tell. */

@@ -8,6 +8,7 @@ import type { Deps } from './deps.js';
 import { startTasks } from './follow-ups.js';
 import { wake } from './wake.js';
 
+const FORGET_EVERY_MS = 3_600_000;
 const PASS_MS = 5_000;
 /** Well within the heartbeat's timeout, however long a pass takes. */
 const BEAT_MS = 20_000;
@@ -47,6 +48,7 @@ class Pass {
   private readonly grants = new Repeats();
   private readonly looks = new Repeats();
   private closedSince = new Date(Date.now() - 24 * 3_600_000);
+  private forgetAt = 0;
 
   constructor(deps: Deps) {
     this.deps = deps;
@@ -61,7 +63,14 @@ class Pass {
       { what: 'have the inbox decided again', done: () => this.reconsiderInbox() },
       { what: 'close records', done: () => this.reconcile() },
       { what: 'clean up', done: () => this.clean() },
+      { what: 'let go of old transcripts', done: () => this.forget() },
     ];
+  }
+
+  private async forget(): Promise<void> {
+    if (Date.now() < this.forgetAt) return;
+    this.forgetAt = Date.now() + FORGET_EVERY_MS;
+    await ask<string>(this.deps.database, 'forget_transcripts');
   }
 
   private async startFiled(): Promise<void> {

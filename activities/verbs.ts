@@ -13,10 +13,11 @@ export async function apply(deps: Deps, taskId: string, raw: VerbMessage): Promi
   const message = cleaned(raw);
   const refusal = await refusalOf(deps, taskId, message);
   const legalIn = refusal === null ? VERB_LEGAL_IN[message.verb] : [];
-  const given = { ...message, task: taskId, legalIn, freshId: uuidv7() };
+  const refused = refusal?.error ?? null;
+  const given = { ...message, task: taskId, legalIn, refused, freshId: uuidv7() };
   const { answer, wake: promoted } = await applyVerb(deps.database, given);
   await wake(promoted);
-  if (refusal !== null) return { ...answer, applied: false, ...refusal };
+  if (refusal !== null) return { ...answer, ...refusal };
   if (answer.error !== null) return { ...answer, message: whyNot(message, answer) };
   // Policy may admit what is another agent's now, or of another priority.
   const admission = answer.status === 'INBOX' ? await reconsider(deps, taskId) : answer.admission;
@@ -36,6 +37,10 @@ async function refusalOf(
   if (verb !== 'reassign') return null;
   const { record, roster } = await factsOf(deps, taskId);
   try {
+    const twice = reviewers?.find((each, index) => reviewers.indexOf(each) < index);
+    if (twice !== undefined) {
+      return { error: 'InvalidMessage', message: `reviewers: ${twice} is named twice` };
+    }
     const assignee = executor ?? record.assignee;
     const asked = { assignee, reviewers: reviewers ?? record.reviewers, repository: null };
     checkRequest(asked, roster, []);

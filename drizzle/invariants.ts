@@ -83,7 +83,7 @@ const INVARIANTS: readonly Invariant[] = [
     breaches: ({ sql }) => sql`
       select 'T-' || min(number) || ' and its tree of ' || count(*) as breach from tasks
       group by root_id having count(*) > 1 and count(*) > (
-        select max((value ->> 'maxPerTree')::integer) from policies where name = 'spawn')`,
+        select max((value ->> 'maxPerTree')::bigint) from policies where name = 'spawn')`,
   },
   {
     number: 9,
@@ -101,7 +101,7 @@ const INVARIANTS: readonly Invariant[] = [
     breaches: ({ sql }) => sql`
       select agent_id || ' holds ' || count(*) as breach from runs
       where state in ('ADMITTED', 'RUNNING') and agent_id is not null group by agent_id
-      having count(*) > (select max((value ->> 'maxConcurrentPerAgent')::integer)
+      having count(*) > (select max((value ->> 'maxConcurrentPerAgent')::bigint)
         from policies where name = 'execution-limits')`,
   },
   {

@@ -12,7 +12,6 @@ import {
   pgEnum,
   pgTable,
   primaryKey,
-  serial,
   text,
   timestamp,
   unique,
@@ -109,7 +108,7 @@ export const tasks = pgTable(
   'tasks',
   {
     id: uuid('id').$type<TaskId>().primaryKey(),
-    number: serial('number').notNull().unique(),
+    number: integer('number').notNull().unique(),
     workflowId: text('workflow_id').notNull().unique(),
     /** Null until a workflow has registered: filed, and upkeep starts it. */
     firstExecutionRunId: text('first_execution_run_id'),

@@ -72,8 +72,11 @@ export async function startAttempt({ sql }: Database, run: string, worker: strin
   return required(row).answer;
 }
 
+/** Ends an attempt without its run; answers how many in a row have ended like this. */
 export async function leaveAttempt({ sql }: Database, run: string, attempt: number, end: string) {
-  await sql`select leave_attempt(${run}::uuid, ${attempt}, ${end})`;
+  const [row] = await sql<{ times: number }[]>`
+    select leave_attempt(${run}::uuid, ${attempt}, ${end}) as times`;
+  return required(row).times;
 }
 
 export async function setBase({ sql }: Database, taskId: string, commit: string): Promise<string> {
@@ -100,7 +103,13 @@ export const settleCycle = (
 
 export const applyVerb = (
   database: Database,
-  given: VerbMessage & { task: string; legalIn: readonly TaskStatus[]; freshId: string },
+  given: VerbMessage & {
+    task: string;
+    legalIn: readonly TaskStatus[];
+    /** What is wrong with it whatever the status: recorded, and nothing is done. */
+    refused: string | null;
+    freshId: string;
+  },
 ) => call<{ answer: Omit<VerbAnswer, 'message'>; wake: Wake[] }>(database, 'apply_verb', given);
 
 export const endTask = (database: Database, given: object) =>

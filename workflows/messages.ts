@@ -9,6 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import {
+  DOORS,
   lookAgain,
   runPromoted,
   signals,
@@ -149,12 +150,16 @@ function toMessage(verb: Verb, raw: unknown, nextId: () => string): VerbMessage 
     }
   }
   const text = given as { [K in keyof VerbMessage]?: string };
+  const door = DOORS.find((each) => each === (text.door ?? 'temporal'));
+  if (door === undefined) {
+    return `door: expected one of ${DOORS.join(', ')}, got ${JSON.stringify(text.door)}`;
+  }
   const missing = lacking(verb, given);
   if (missing !== null) return missing;
   return {
     verb,
     by: text.by ?? 'person:unnamed',
-    door: (text.door ?? 'temporal') as VerbMessage['door'],
+    door,
     messageId: text.messageId ?? nextId(),
     ...(text.reason === undefined ? {} : { reason: text.reason }),
     ...(text.text === undefined ? {} : { text: text.text }),

@@ -193,7 +193,7 @@ CREATE TABLE "runs" (
 --> statement-breakpoint
 CREATE TABLE "tasks" (
 	"id" uuid PRIMARY KEY NOT NULL,
-	"number" serial NOT NULL,
+	"number" integer NOT NULL,
 	"workflow_id" text NOT NULL,
 	"first_execution_run_id" text,
 	"title" text NOT NULL,

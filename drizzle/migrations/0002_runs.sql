@@ -207,11 +207,15 @@ begin
 end $$;
 --> statement-breakpoint
 -- An attempt that ended by a shutdown is not counted as a lost worker.
-create function leave_attempt(p_run uuid, p_attempt integer, p_end text) returns void
-language sql as $$
+-- Answers how many attempts in a row have ended like this.
+create function leave_attempt(p_run uuid, p_attempt integer, p_end text) returns integer
+language plpgsql as $$
+begin
   update attempts set ended_at = clock_timestamp(), "end" = p_end
-  where run_id = p_run and number = p_attempt and ended_at is null
-$$;
+  where run_id = p_run and number = p_attempt and ended_at is null;
+  return (select count(*) from attempts where run_id = p_run and number > coalesce((
+    select max(number) from attempts where run_id = p_run and "end" is distinct from p_end), 0));
+end $$;
 --> statement-breakpoint
 -- The commit that all work of the task starts from; the first one stands.
 create function set_base(p_task uuid, p_commit text) returns text language sql as $$

@@ -63,12 +63,13 @@ $$;
 create function insert_task(p jsonb) returns uuid language plpgsql as $$
 declare q jsonb := p -> 'request'; v_parent tasks; v_id uuid := (p ->> 'id')::uuid;
 begin
+  perform lock_line(); -- numbers are for people: a sequence would leave gaps that look like losses
   select * into v_parent from tasks
   where id = (select task_id from runs where id = (p ->> 'originRun')::uuid);
-  insert into tasks (id, workflow_id, title, description, acceptance, priority, assignee, reviewers,
+  insert into tasks (id, number, workflow_id, title, description, acceptance, priority, assignee, reviewers,
     repository_id, owner, door, source, key, status, parent_id, root_id, depth, origin_run_id,
     origin_index)
-  values (v_id, p ->> 'workflowId', q ->> 'title', q ->> 'description', q -> 'acceptance',
+  values (v_id, (select coalesce(max(number), 0) + 1 from tasks), p ->> 'workflowId', q ->> 'title', q ->> 'description', q -> 'acceptance',
     (q ->> 'priority')::priority, q ->> 'assignee',
     (select coalesce(array_agg(x), '{}') from jsonb_array_elements_text(q -> 'reviewers') x),
     coalesce(v_parent.repository_id, (select id from repositories where name = q ->> 'repository')),

@@ -183,7 +183,7 @@ begin
       v_given -> 'resolved' ->> 'resolution');
     return jsonb_build_object('answer', v_answer, 'wake', '[]'::jsonb);
   end if;
-  v_error := verb_error(t, p);
+  v_error := coalesce(p ->> 'refused', verb_error(t, p));
   if v_error is null then
     case v_verb
       when 'approve' then v_error := decide_admission(t, p, 'admitted');

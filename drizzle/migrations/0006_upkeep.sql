@@ -42,3 +42,19 @@ create function live_attempts() returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object('run', id, 'attempt', attempt)), '[]')
   from runs where state = 'RUNNING'
 $$;
+--> statement-breakpoint
+-- What was told and kept between turns is let go when retention says so; reports, work, verdicts
+-- and decisions stay for ever. Answers how many runs it was.
+create function forget_transcripts() returns bigint language sql as $$
+  with due as (
+    select r.id from tasks t join runs r on r.task_id = t.id cross join policy_now('retention') p
+    where p.enabled and t.ended_at < clock_timestamp()
+      - make_interval(days => (p.value ->> 'transcriptDays')::integer)
+  ), told as (
+    delete from run_events where run_id in (select id from due) returning run_id
+  ), kept as (
+    update attempts set checkpoint = null
+    where run_id in (select id from due) and checkpoint is not null returning run_id
+  )
+  select count(distinct run_id) from (select run_id from told union all select run_id from kept) f
+$$;

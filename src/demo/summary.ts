@@ -19,7 +19,8 @@ export async function summarise(stage: Stage): Promise<void> {
     select lower(kind::text || ' ' || state::text) as what, count(*)::integer as n
     from runs group by kind, state order by kind, state`;
   const [shadows] = await sql<{ n: number }[]>`
-    select count(*)::integer as n from tasks where title ilike 'review:%'`;
+    select count(*)::integer as n from tasks 
+    where title ilike 'review:%' or owner like 'system:%'`;
   const [cycles] = await sql<{ total: number; most: number }[]>`
     select sum(cycles)::integer as total, max(cycles)::integer as most from tasks`;
   const [waited] = await sql<{ approval: number; line: number; worker: number }[]>`

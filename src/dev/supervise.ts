@@ -41,18 +41,21 @@ const RESTARTS_PER_MINUTE = 5;
 export interface Life {
   from: number;
   to: number;
+  /** By a signal: somebody or something killed it; it did not end by itself. */
+  killed?: boolean;
 }
 
 /**
  * How long to wait before the next start, in milliseconds, or null to give up: after the lives so
  * far, the last of which has just ended. 250 ms, doubled for every life in a row that was shorter
- * than 30 s, at most 10 s; given up when five restarts within a minute have all failed.
+ * than 30 s, at most 10 s; given up when five restarts within a minute have all ended by
+ * themselves. One that is killed can run: what kills it must not take the rest of the stack down.
  */
 export function restartDelay(lives: readonly Life[]): number | null {
   const now = lives.at(-1)?.to ?? 0;
   const healthy = lives.findLastIndex((life) => life.to - life.from >= HEALTHY_MS);
   const short = lives.slice(healthy + 1);
-  const recent = short.filter((life) => life.to > now - 60_000);
+  const recent = short.filter((life) => !life.killed && life.to > now - 60_000);
   if (recent.length > RESTARTS_PER_MINUTE) return null;
   return Math.min(FIRST_DELAY_MS * 2 ** Math.max(0, short.length - 1), LONGEST_DELAY_MS);
 }
@@ -70,7 +73,7 @@ export function supervise(options: PartOptions): Part {
   /** Watches one process to its end; how it ended and what it said last. */
   const live = async (child: Child, from: number): Promise<Omit<Failure, 'name'>> => {
     const how = await child.exited;
-    lives.push({ from, to: Date.now() });
+    lives.push({ from, to: Date.now(), killed: /^SIG/.test(how) });
     current.child = null;
     // What it left in its own process group must not go on without it.
     send(-child.process.pid, 'SIGKILL');

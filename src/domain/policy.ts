@@ -51,7 +51,6 @@ export interface PolicyValues {
   readonly retention: {
     /** Days after a task's end. Reports, verdicts and decisions are kept for ever. */
     readonly transcriptDays: number;
-    readonly contentDays: number;
   };
 }
 
@@ -96,7 +95,7 @@ export const DEFAULT_POLICIES: { readonly [N in PolicyName]: Policy<N> } = {
     name: 'retention',
     version: 1,
     enabled: true,
-    value: { transcriptDays: 90, contentDays: 365 },
+    value: { transcriptDays: 90 },
   },
 };
 

@@ -14,16 +14,15 @@ export class InvalidPolicyValue extends InvalidInput {
   override readonly name = 'InvalidPolicyValue';
 }
 
-const MOST = 1e12;
-
-const whole = (least: number) =>
-  z.custom<number>((n) => Number.isInteger(n) && Number(n) >= least && Number(n) <= MOST, {
-    error: `expected a whole number from ${least} to ${MOST}`,
+const whole = (least: number, most: number) =>
+  z.custom<number>((n) => Number.isInteger(n) && Number(n) >= least && Number(n) <= most, {
+    error: `expected a whole number from ${least} to ${most}`,
   });
 /** 0 is allowed: it stops everything, and status names it as a locked door. */
-const limit = whole(0);
+const limit = whole(0, 1_000_000);
+const tokens = whole(0, 1e12);
 /** At least a day: what is removed as it is written was never kept. */
-const days = whole(1);
+const days = whole(1, 36_500);
 
 const LEAD_REFUSED =
   "expected SPC or INT: a LEAD's task always waits for a person; no policy can admit it";
@@ -60,13 +59,13 @@ const SCHEMAS: { readonly [N in PolicyName]: z.ZodType<PolicyValues[N]> } = {
     maxConcurrentPerAgent: limit,
     maxDailyPerAgent: limit,
     maxDailyPerReviewer: limit,
-    maxDailyTokens: limit,
+    maxDailyTokens: tokens,
     timeZone,
   }),
   review: strict({ maxCycles: limit }),
   spawn: strict({ maxDepth: limit, maxPerVerdict: limit, maxPerTree: limit }),
   landing: strict({ maxLandingCycles: limit }),
-  retention: strict({ transcriptDays: days, contentDays: days }),
+  retention: strict({ transcriptDays: days }),
 };
 
 /** A whole value of the policy of that name. Throws `InvalidPolicyValue`. */

@@ -25,6 +25,8 @@ describe('the delay before a restart', () => {
 
   test('begins anew after 30 s of health', () => {
     expect(restartDelay(lives(0, 0, 0, 31_000))).toBe(250);
+    const killed = lives(...Array(12).fill(0)).map((life) => ({ ...life, killed: true }));
+    expect(restartDelay(killed)).toBe(10_000); // it can run, so it is never given up
     expect(restartDelay(lives(0, 0, 0, 31_000, 0))).toBe(250);
     expect(restartDelay(lives(0, 0, 0, 31_000, 0, 0))).toBe(500);
   });

@@ -163,6 +163,7 @@ export class Stage {
       door: 'cli' as const,
       messageId: randomUUID(),
       legalIn: VERB_LEGAL_IN[verb] as readonly TaskStatus[],
+      refused: null,
       freshId: randomUUID(),
       ...more,
     };

@@ -121,6 +121,23 @@ describe('review-failed', () => {
 describe('execution-failed', () => {
   const failing = { report: 'none', faults: { fail: { turn: 1, message: 'no compiler here' } } };
 
+  test('a backend that breaks each time fails the run in its own words, and soon', async () => {
+    const broken = { turns: [{ say: 'one' }], report: 'x', faults: { crashBeforeTurn: 1 } };
+    const task = await file(house, { executions: [broken], reviews: [approved] });
+    const { blocked_detail } = await task.until('BLOCKED', 'execution-failed');
+    expect(blocked_detail).toMatch(/its backend broke 3 times/);
+    const [run] = await task.runs();
+    expect(run).toMatchObject({ state: 'FAILED', attempt: 3 });
+  });
+
+  test('more output than a reviewer can be handed whole fails the run', async () => {
+    const loud = { commands: ['head -c 17000000 /dev/zero | tr "\\0" x'] };
+    const script = { turns: [loud], report: 'loud' };
+    const task = await file(house, { executions: [script], reviews: [approved] });
+    const { blocked_detail } = await task.until('BLOCKED', 'execution-failed');
+    expect(blocked_detail).toMatch(/printed more than 16 MiB/);
+  });
+
   test('says why; accept finds nothing to accept; retry tries again', async () => {
     const task = await file(
       house,

@@ -76,7 +76,9 @@ describe('a LEAD waits for a person', () => {
     const answers = await Promise.allSettled([task.say('approve'), task.say('reject')]);
     expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     const refused = answers.find((answer) => answer.status === 'rejected');
-    expect(['AlreadyDecided', 'WrongState']).toContain(refused?.reason.cause.type);
+    // A rejection ends the workflow: the other message may find it closing.
+    const { cause, message } = refused?.reason ?? {};
+    expect(cause?.type ?? message).toMatch(/AlreadyDecided|WrongState|closing workflow|completed/);
     await task.result();
     expect(await decisionsOf(task)).toHaveLength(1);
   });

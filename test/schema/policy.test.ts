@@ -54,21 +54,26 @@ describe('policy values', () => {
     );
   });
 
-  test.each([0, 1, 1e12])('a limit may be %d', (maxCycles) => {
+  test.each([0, 1, 1_000_000])('a limit may be %d', (maxCycles) => {
     expect(parsePolicyValue('review', { maxCycles })).toEqual({ maxCycles });
   });
 
-  test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1e12 + 1, '5', null, undefined])(
+  test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1_000_001, '5', null, undefined])(
     'a limit may not be %s',
     (maxCycles) => {
       expect(thrownBy(() => parsePolicyValue('review', { maxCycles })).message).toMatch(
-        /^review\.maxCycles: expected a whole number from 0 to 1000000000000, got /,
+        /^review\.maxCycles: expected a whole number from 0 to 1000000, got /,
       );
     },
   );
 
+  test('tokens may be many more than cycles', () => {
+    const value = { ...limits, maxDailyTokens: 1e12 };
+    expect(parsePolicyValue('execution-limits', value).maxDailyTokens).toBe(1e12);
+  });
+
   test('records are kept for a day at least', () => {
-    const value = { transcriptDays: 0, contentDays: 1 };
+    const value = { transcriptDays: 0 };
     expect(thrownBy(() => parsePolicyValue('retention', value)).field).toBe(
       'retention.transcriptDays',
     );
