@@ -109,6 +109,8 @@ describe('messages that cannot be used', () => {
       ['approve', { by: 7 }, 'InvalidMessage', 'by: expected text, got 7'],
       ['reprioritise', { priority: 'soon' }, 'InvalidMessage', '"soon"'],
       ['reassign', {}, 'InvalidMessage', 'executor or reviewers'],
+      ['reassign', { reviewers: ['tester', 'tester'] }, 'InvalidMessage', 'tester is named twice'],
+      ['guide', { text: 'x', door: 'window' }, 'InvalidMessage', 'door: expected one of'],
       ['retry', {}, 'WrongState', 'INBOX; possible now: approve, reject, guide'],
     ] as const) {
       await expect(task.say(verb, message)).rejects.toMatchObject({
@@ -117,6 +119,10 @@ describe('messages that cannot be used', () => {
     }
     const unknown = task.handle.executeUpdate('aprove', { args: [{}] });
     await expect(unknown).rejects.toMatchObject({ name: 'WorkflowUpdateFailedError' });
+    const [audited] = await house.database.sql`
+      select detail ->> 'error' as error from audit a join tasks t on t.id::text = a.subject
+      where t.workflow_id = ${task.workflowId} and action = 'task.reassign.refused'`;
+    expect(audited).toEqual({ error: 'InvalidMessage' });
     await task.say('cancel');
     await task.result();
   });
