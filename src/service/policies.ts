@@ -59,8 +59,9 @@ function edited(now: PolicyRow, edits: readonly string[]): PolicyRow['value'] {
   try {
     return parsePolicyEdit(now.name, now.value, edits);
   } catch (error) {
-    if (error instanceof InvalidPolicyValue) throw new ServiceError('usage', error.message);
-    throw error;
+    if (!(error instanceof InvalidPolicyValue)) throw error;
+    // Whoever types `SPC,LEAD` has typed one value: places in it mean nothing to him.
+    throw new ServiceError('usage', error.message.replaceAll(/\[\d+\]/g, ''));
   }
 }
 

@@ -81,7 +81,7 @@ test('a raised limit releases at once who waits in line, and names its place bef
     rule: 'execution-limits.maxConcurrentPerAgent',
     value: '0, version 2',
     place: { position: 1, of: 1 },
-    commands: [expect.stringContaining('policy set execution-limits maxConcurrentPerAgent=2')],
+    commands: [expect.stringContaining('policy set execution-limits maxConcurrentPerAgent=3')],
   });
   const set = await mission('policy', 'set', 'execution-limits', 'maxConcurrentPerAgent=3');
   expect(set.stdout).toContain('1 run starts because of it');

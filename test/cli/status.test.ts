@@ -41,10 +41,10 @@ test('healthy: one line and 0, and that it rehearses', async () => {
 test.each<[string, string[][], string[][], string, RegExp]>([
   [
     'the squad paused',
-    [['pause']],
+    [['pause', '--why', 'lunch']],
     [['resume']],
     'squad-paused',
-    /paused by person:\S+: nothing starts/,
+    /the squad is paused by person:\S+: lunch$/,
   ],
   [
     'a limit of 0',
@@ -78,17 +78,17 @@ test.each<[string, string[][], string[][], string, RegExp]>([
       ['task', 'watch', 'T-1'],
     ],
     'agent-off-with-work',
-    /writer is disabled, and 1 of its runs wait/,
+    /writer is disabled, and 1 of its runs waits/,
   ],
   [
-    'auto-approve that matches none of the last tasks',
+    'auto-approve that can match nobody',
     [
       ['policy', 'set', 'auto-approve', 'allowedAgentTypes='],
       ['task', 'create', 'Unmatched'],
     ],
     [['policy', 'set', 'auto-approve', 'allowedAgentTypes=SPC,INT']],
     'auto-approve-matches-none',
-    /matches none of the last 2 tasks, and 1 of them wait/,
+    /can match no task of any agent, and 1 task waits/,
   ],
 ])('%s is a locked door, named, with the command that opens it', async (...planted) => {
   const [, lock, unlock, door, sentence] = planted;

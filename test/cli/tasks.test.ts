@@ -223,7 +223,7 @@ describe('filing', () => {
 
   test.each([
     [['--assignee', 'implementor'], 'did you mean implementer?'],
-    [['--priority', 'hgh'], 'input.priority'],
+    [['--priority', 'hgh'], 'priority: expected one of'],
     [['--repo', 'nowhere'], 'is not a repository'],
     [['--reviewer', 'implementer'], 'nobody reviews his own work'],
   ])('%j is refused with 2, and nothing is stored', async (args, message) => {
