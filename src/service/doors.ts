@@ -154,9 +154,12 @@ function withoutOwnReviewer(wait: WaitRow, agents: readonly AgentRow[]): LockedD
 function offWithWork({ id, enabled, pausedReason, queued }: AgentRow): LockedDoor[] {
   if ((enabled && pausedReason === null) || queued === 0) return [];
   const why = enabled ? `paused (${pausedReason})` : 'disabled';
-  const sentence = `${id} is ${why}, and ${counted(queued, 'of its runs waits', 'of its runs wait')}`;
+  const sentence = `${id} is ${why}, and ${runsWaiting(queued)}`;
   return [{ door: 'agent-off-with-work', sentence, command: `mission agent enable ${id}` }];
 }
+
+export const runsWaiting = (count: number): string =>
+  counted(count, 'of its runs waits', 'of its runs wait');
 
 function unstarted({ unstarted: count }: HouseFacts): LockedDoor[] {
   if (count === 0) return [];

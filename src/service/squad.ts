@@ -1,7 +1,8 @@
 import { setAgent, setSquadPaused } from '../../drizzle/configure.js';
 import { type AgentRow, readAgents } from '../../drizzle/read-house.js';
-import { counted, nearest } from '../domain/text.js';
+import { nearest } from '../domain/text.js';
 import type { ServiceDeps } from './deps.js';
+import { runsWaiting } from './doors.js';
 import { ServiceError } from './errors.js';
 import { wake } from './wake.js';
 
@@ -50,8 +51,7 @@ export async function switchAgent(
 }
 
 function stopsWithout({ id, queued, reviews }: AgentRow, all: readonly AgentRow[]): string {
-  const waiting =
-    queued === 0 ? '' : `, and ${counted(queued, 'of its runs waits', 'of its runs wait')}`;
+  const waiting = queued === 0 ? '' : `, and ${runsWaiting(queued)}`;
   const others = all.filter((agent) => agent.id !== id && agent.reviews && agent.canWork);
   const review = reviews && others.length === 0 ? '; no other agent can review' : '';
   return `${id} starts nothing new${waiting}${review}`;

@@ -53,7 +53,7 @@ test.each<[string, object, boolean, RegExp]>([
   expect(await stage.holding(waiting.map(({ run }) => run))).toEqual([true, true, true]);
 });
 
-test('the day that is used up is no fault, and is counted by name with what is enough', async () => {
+test('a day that is used up is no fault, and is told by name with what is enough', async () => {
   await stage.begin();
   await stage.setPolicy('execution-limits', { maxDailyPerAgent: 1 });
   const { number } = await stage.begin();

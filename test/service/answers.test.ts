@@ -10,7 +10,7 @@ beforeEach(async () => {
   stage = await Stage.open();
   service = createService({
     database: stage.database,
-    engine: () => Promise.reject(new Unreachable('Temporal is away')),
+    engine: () => Promise.reject(new Unreachable('Temporal is away', 'nowhere:1')),
     principal: 'person:ann',
     door: 'cli',
     taskQueue: 'none',
