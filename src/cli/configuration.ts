@@ -7,11 +7,9 @@ import { actOnService, type Exits } from './act.js';
 import type { House } from './house.js';
 import { ago, type Column, grouped, table } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
-import { withOutput } from './with-output.js';
+import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
 
-interface WhyOptions extends OutputOptions {
-  readonly why?: string;
-}
+type WhyOptions = OutputOptions & ReasonOptions;
 
 const NO_WHY = 'no reason given';
 
@@ -28,15 +26,14 @@ export function addPolicies(program: Command, house: House, exits: Exits): void 
       }),
   );
   const says = 'change fields; in force at once, also for tasks that wait';
-  withOutput(policy.command('set <name> <field=value...>').description(says))
-    .option('--why <text>', 'why, for the history')
-    .action((name: string, edits: string[], options: WhyOptions) =>
+  withReason(withOutput(policy.command('set <name> <field=value...>').description(says))).action(
+    (name: string, edits: string[], options: WhyOptions) =>
       actOnService(house, exits, options, async ({ service, terminal }) => {
-        const set = await service.policies.edit(name, edits, options.why ?? NO_WHY);
+        const set = await service.policies.edit(name, edits, reasonOf(options) ?? NO_WHY);
         terminal.answer(setText(set), set);
         return undefined;
       }),
-    );
+  );
   withOutput(
     policy.command('history <name>').description('show every version, newest first'),
   ).action((name: string, options: OutputOptions) =>
@@ -51,17 +48,22 @@ export function addPolicies(program: Command, house: House, exits: Exits): void 
     ['disable', false],
   ] as const) {
     const about = enabled ? 'put a policy in force again' : 'let a policy admit and grant nothing';
-    withOutput(policy.command(`${verb} <name>`).description(about))
-      .option('--why <text>', 'why, for the history')
-      .action((name: string, options: WhyOptions) =>
+    withReason(withOutput(policy.command(`${verb} <name>`).description(about))).action(
+      (name: string, options: WhyOptions) =>
         actOnService(house, exits, options, async ({ service, terminal }) => {
-          const set = await service.policies.enable(name, enabled, options.why ?? NO_WHY);
-          terminal.answer(`${name} is ${verb}d: version ${set.version}${released(set)}`, set);
+          const set = await service.policies.enable(name, enabled, reasonOf(options) ?? NO_WHY);
+          const how = set.changed ? `${verb}d` : `${verb}d already`;
+          const what = `${name} is ${how}: version ${set.version}${released(set)}`;
+          terminal.answer(`${what}${stopsOf(set)}`, set);
+          if (set.undo !== null) terminal.hint([set.undo]);
           return undefined;
         }),
-      );
+    );
   }
 }
+
+const stopsOf = ({ stops }: { readonly stops: string | null }): string =>
+  stops === null ? '' : `; now ${stops}`;
 
 const released = ({ released: count }: { readonly released: number }): string =>
   count === 0 ? '' : `; ${count} ${count === 1 ? 'run starts' : 'runs start'} because of it`;
@@ -87,7 +89,9 @@ function valueText(value: unknown): string {
   return typeof value === 'number' ? grouped(value) : String(value);
 }
 
-function setText({ name, version, before, value, released: count }: PolicySet): string {
+function setText(set: PolicySet): string {
+  const { name, version, before, value, released: count } = set;
+  if (!set.changed) return `${name} stays version ${version}: these are its values already`;
   const was = new Map<string, unknown>(Object.entries(before));
   const changes = Object.entries(value).flatMap(([field, now]) => {
     const then = was.get(field);
@@ -148,15 +152,16 @@ export function addAgents(program: Command, house: House, exits: Exits): void {
     const says = enabled
       ? 'let an agent work, also after a pause'
       : 'let an agent start nothing new';
-    withOutput(agent.command(`${verb} <agent>`).description(says))
-      .option('--why <text>', 'why, for the record')
-      .action((id: string, options: WhyOptions) =>
+    withReason(withOutput(agent.command(`${verb} <agent>`).description(says))).action(
+      (id: string, options: WhyOptions) =>
         actOnService(house, exits, options, async ({ service, terminal }) => {
-          const set = await service.agents.enable(id, enabled, options.why ?? NO_WHY);
-          terminal.answer(`${id} is ${verb}d${released(set)}`, set);
+          const set = await service.agents.enable(id, enabled, reasonOf(options) ?? NO_WHY);
+          const how = set.changed ? `${verb}d` : `${verb}d already`;
+          terminal.answer(`${id} is ${how}${released(set)}${stopsOf(set)}`, set);
+          if (set.undo !== null) terminal.hint([set.undo]);
           return undefined;
         }),
-      );
+    );
   }
 }
 
@@ -187,11 +192,15 @@ function agentTable(agents: readonly AgentRow[], { colors, width }: Terminal): s
 const backendOf = ({ backend }: AgentRow): string =>
   backend === 'scripted' ? 'scripted (REHEARSED)' : backend;
 
+/** A scripted agent is driven by no model, whatever was chosen for the day that one does. */
+const modelOf = ({ backend, model }: AgentRow): string =>
+  backend === 'scripted' || model === null ? '' : `, model ${model}`;
+
 function agentText(agent: AgentRow, { colors }: Terminal): string {
   const pairs = [
     ['Name', `${agent.name}, ${agent.type}${agent.reviews ? ', reviews' : ''}`],
     ['State', `${stateOf(agent)}${agent.pausedReason === null ? '' : `: ${agent.pausedReason}`}`],
-    ['Backend', `${backendOf(agent)}${agent.model === null ? '' : `, model ${agent.model}`}`],
+    ['Backend', `${backendOf(agent)}${modelOf(agent)}`],
     ['Runs', `${agent.running} running, ${agent.queued} queued`],
     ['Today', `${agent.chargedToday} of ${agent.dailyLimit} runs charged`],
     ['Told', agent.instructions],
@@ -242,12 +251,16 @@ interface RepoOptions extends OutputOptions {
   readonly landing: 'branch' | 'merge';
 }
 
+/** That a person was a person goes without saying. */
+const addedByOf = ({ addedBy, provenance }: RepositoryRow): string =>
+  provenance === 'person' ? addedBy : `${addedBy} (${provenance})`;
+
 function repoTable(rows: readonly RepositoryRow[], { colors, width }: Terminal): string {
   const columns: Column<RepositoryRow>[] = [
     { title: 'NAME', of: ({ name }) => name, paint: colors.bold },
     { title: 'TARGET', of: ({ target }) => target },
     { title: 'LANDS', of: ({ landing }) => landing },
-    { title: 'ADDED BY', of: ({ addedBy, provenance }) => `${addedBy} (${provenance})` },
+    { title: 'ADDED BY', of: addedByOf },
     { title: 'LOCATION', of: ({ location }) => location, least: 16 },
   ];
   return table(rows, columns, width, colors.dim).join('\n');

@@ -3,9 +3,9 @@ import type { LockedDoor, Repaired } from '../service/index.js';
 import { act, actOnService, type Exits, type Stage } from './act.js';
 import { EXIT } from './exit.js';
 import type { House, StackState, StatusDocument } from './house.js';
-import { wrapped } from './table.js';
+import { columnsOf, wrapped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
-import { withOutput } from './with-output.js';
+import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
 
 /** `up`, `down`, `status`, `demo`, `repair`, and `pause` and `resume` of the squad. */
 export function addHouse(program: Command, house: House, exits: Exits): void {
@@ -46,18 +46,17 @@ export function addHouse(program: Command, house: House, exits: Exits): void {
     ['resume', false],
   ] as const) {
     const about = paused ? 'hold the whole squad: nothing starts' : 'let the squad go on';
-    withOutput(program.command(verb).description(about))
-      .option('--why <text>', 'why, for the record')
-      .action((options: OutputOptions & { why?: string }) =>
+    withReason(withOutput(program.command(verb).description(about))).action(
+      (options: OutputOptions & ReasonOptions) =>
         actOnService(house, exits, options, async ({ service, terminal }) => {
-          const done = await service.pause(paused, options.why ?? 'no reason given');
+          const done = await service.pause(paused, reasonOf(options) ?? 'no reason given');
           const what = paused ? 'the squad is paused: nothing starts' : 'the squad goes on';
           const runs = done.released === 0 ? '' : `; ${done.released} runs start`;
           terminal.answer(`${what}${runs}`, done);
           if (paused) terminal.hint(['mission resume']);
           return undefined;
         }),
-      );
+    );
   }
 }
 
@@ -102,31 +101,56 @@ function notWatched({ phase, home }: StackState): LockedDoor[] {
 
 function statusText(found: StatusDocument, terminal: Terminal): string {
   const { colors, width, ways } = terminal;
-  const parts = partsOf(found);
-  if (found.healthy) return `${colors.green('Healthy')}: ${parts.join('; ')}`;
+  if (found.healthy) return healthyLine(found, terminal);
   const count = found.doors.length;
   const head = `${count} locked ${count === 1 ? 'door' : 'doors'}:`;
   const doors = found.doors.flatMap(({ door, sentence, command }) => [
     ...wrapped(`${colors.red(door)}: ${ways.inText(sentence)}`, width, '  '),
     ...(command === null ? [] : [`    ${colors.cyan(ways.inText(command))}`]),
   ]);
-  return [colors.bold(head), ...doors, ...wrapped(`Running: ${parts.join('; ')}`, width, '')].join(
-    '\n',
-  );
+  const parts = partsOf(found).map(([name, value]) => `  ${colors.dim(name.padEnd(12))}${value}`);
+  return [colors.bold(head), ...doors, '', ...parts].join('\n');
 }
 
-function partsOf(found: StatusDocument): string[] {
-  const { stack, postgres, temporal, workers, taskQueue, rehearsing, openTasks, version } = found;
+/** What fits one line: `--json` and `mission up` have the rest. */
+const LINE = 100;
+
+function healthyLine(found: StatusDocument, { colors, width }: Terminal): string {
+  const { stack, temporal, postgres, rehearsing } = found;
+  const parts = [
+    workersOf(found),
+    tasksOf(found),
+    ...(rehearsing ? ['rehearsing'] : []),
+    ...(temporal ? [`Temporal ${temporal.version} at ${temporal.address}`] : []),
+    ...(stack.uiUrl === null ? [] : [`Web UI ${stack.uiUrl}`]),
+    ...(postgres ? [`Postgres ${postgres.version}`] : []),
+  ];
+  let line = '';
+  for (const part of parts) {
+    const longer = line === '' ? part : `${line}, ${part}`;
+    if (columnsOf(`Healthy: ${longer}`) > Math.min(width, LINE)) break;
+    line = longer;
+  }
+  return `${colors.green('Healthy')}: ${line}`;
+}
+
+const workersOf = ({ workers }: StatusDocument): string =>
+  `${workers} ${workers === 1 ? 'worker' : 'workers'}`;
+const tasksOf = ({ openTasks }: StatusDocument): string =>
+  `${openTasks} open ${openTasks === 1 ? 'task' : 'tasks'}`;
+
+function partsOf(found: StatusDocument): (readonly [string, string])[] {
+  const { stack, postgres, temporal, taskQueue, rehearsing, version, waits } = found;
   const own = temporal && stack.cliVersion ? ` (CLI ${stack.cliVersion})` : '';
-  const ui = stack.uiUrl !== null && temporal !== null ? `, Web UI ${stack.uiUrl}` : '';
   return [
-    `mission ${version}, Node ${process.versions.node}`,
-    postgres ? `Postgres ${postgres.version}${portOf(stack)}` : 'no database',
-    temporal ? `Temporal ${temporal.version}${own} at ${temporal.address}${ui}` : 'no Temporal',
-    `${workers} ${workers === 1 ? 'worker' : 'workers'} on ${taskQueue}`,
-    `${openTasks} open ${openTasks === 1 ? 'task' : 'tasks'}`,
-    ...(rehearsing ? ['rehearsing: no agent is connected, so every run is REHEARSED'] : []),
-    `data in ${stack.home}`,
+    ['Mission', `${version}, Node ${process.versions.node}`],
+    ['Postgres', postgres ? `${postgres.version}${portOf(stack)}` : 'away'],
+    ['Temporal', temporal ? `${temporal.version}${own} at ${temporal.address}` : 'away'],
+    ...(stack.uiUrl !== null && temporal !== null ? [['Web UI', stack.uiUrl] as const] : []),
+    ['Workers', `${workersOf(found)} on ${taskQueue}`],
+    ['Tasks', [tasksOf(found), ...waits.map(({ sentence }) => sentence)].join('; ')],
+    ...(rehearsing ? [['Agents', 'rehearsing: none is connected'] as const] : []),
+    ['Data', stack.home],
   ];
 }
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { Exits } from './act.js';
 import { addAgents, addPolicies, addRepositories } from './configuration.js';
 import { EXIT } from './exit.js';
+import { explainArguments, withoutHelpVerb } from './help.js';
 import type { House } from './house.js';
 import { addHouse } from './house-commands.js';
 import { meantCommand } from './suggest.js';
@@ -22,7 +23,8 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 5 waits for a person, 6 budget
 const VERSION_FLAGS: readonly string[] = ['-V', '--version'];
 
 /** Runs one command line; answers the exit code. */
-export async function run(argv: readonly string[], house: House): Promise<number> {
+export async function run(typed: readonly string[], house: House): Promise<number> {
+  const argv = withoutHelpVerb(typed);
   const exits = new Exits();
   if (argv.length === 1 && VERSION_FLAGS.includes(argv[0] ?? '')) {
     process.stdout.write(`${(await house.settings()).version}\n`);
@@ -57,6 +59,7 @@ function build(house: House, exits: Exits): Command {
   addRepositories(program, house, exits);
   addAgents(program, house, exits);
   addPolicies(program, house, exits);
+  explainArguments(program);
   return program;
 }
 

@@ -1,10 +1,10 @@
 import { firstLine } from '../domain/text.js';
 import type { Listed, Standstill, TaskDetails } from '../service/index.js';
-import { ago, type Column, grouped, table, wrapped } from './table.js';
+import { ago, agoInWords, type Column, grouped, moment, table, wrapped } from './table.js';
 import type { Colors, Terminal } from './terminal.js';
 
 /** Colour never says anything alone: the word stands beside it. */
-function paintStatus(colors: Colors, status: string): (text: string) => string {
+export function paintStatus(colors: Colors, status: string): (text: string) => string {
   if (status === 'DONE') return colors.green;
   if (status === 'BLOCKED') return colors.red;
   if (status === 'INBOX') return colors.yellow;
@@ -25,7 +25,9 @@ export function taskTable(tasks: readonly Listed[], terminal: Terminal, now: num
     { title: 'PRIORITY', of: ({ priority }) => priority, optional: true },
     { title: 'ASSIGNEE', of: ({ assignee }) => assignee, least: 8 },
     { title: 'AGE', of: ({ createdAt }) => ago(createdAt, now), optional: true },
-    { title: 'TITLE', of: titleOf, least: 24 },
+    // A mark of its own: a title that is cut must not lose it.
+    ...(tasks.some(({ rehearsed }) => rehearsed) ? [rehearsal] : []),
+    { title: 'TITLE', of: ({ title }) => firstLine(title, 200), least: 24 },
     {
       title: 'WAITS FOR',
       of: ({ standstill }) => standstill?.reason ?? '',
@@ -35,18 +37,25 @@ export function taskTable(tasks: readonly Listed[], terminal: Terminal, now: num
   return table(tasks, columns, width, colors.dim).join('\n');
 }
 
-const titleOf = ({ title, rehearsed }: Listed): string =>
-  `${firstLine(title, 200)}${rehearsed ? ' (REHEARSED)' : ''}`;
+const rehearsal: Column<Listed> = {
+  title: 'RUN',
+  of: ({ rehearsed }) => (rehearsed ? 'REHEARSED' : ''),
+};
 
 /** The timeline as DESIGN draws it, then what it waits for, then the facts. */
-export function taskPage(task: TaskDetails, terminal: Terminal, now: number): string {
+export function taskPage(
+  task: TaskDetails,
+  terminal: Terminal,
+  now: number,
+  uiLink: string | null = null,
+): string {
   const { colors, width } = terminal;
   return [
     colors.bold(task.task),
     ...task.timeline.map((line) => paintLine(line, task, colors)),
     ...(task.standstill === null ? [] : ['', ...standstillLines(task.standstill, terminal, now)]),
     ...questions(task, width),
-    ...facts(task, terminal, now),
+    ...facts(task, terminal, now, uiLink),
     ...children(task),
   ].join('\n');
 }
@@ -54,7 +63,7 @@ export function taskPage(task: TaskDetails, terminal: Terminal, now: number): st
 /** Why it does not go on, since when, and what to type. */
 export function standstillLines(still: Standstill, terminal: Terminal, now: number): string[] {
   const { colors, width, ways } = terminal;
-  const since = still.since === null ? '' : ` (for ${ago(still.since, now)})`;
+  const since = still.since === null ? '' : ` (since ${agoInWords(still.since, now)})`;
   const what = still.kind === 'block' ? 'Blocked: ' : 'Now: ';
   const sentence = `${what}${still.sentence}${since}`;
   const commands = still.commands.map((each) => `  ${colors.cyan(ways.inText(each))}`);
@@ -72,7 +81,12 @@ function questions({ runs }: TaskDetails, width: number): string[] {
   return asked.flatMap((question) => ['', ...wrapped(`It asks: ${question}`, width, '')]);
 }
 
-function facts(task: TaskDetails, { colors, width }: Terminal, now: number): string[] {
+function facts(
+  task: TaskDetails,
+  { colors, width }: Terminal,
+  now: number,
+  uiLink: string | null,
+): string[] {
   const { runs } = task;
   const cacheReads = runs.reduce((sum, run) => sum + run.cacheReadTokens, 0);
   const cost = `${grouped(task.workTokens)} work tokens, ${grouped(cacheReads)} read from cache`;
@@ -81,13 +95,15 @@ function facts(task: TaskDetails, { colors, width }: Terminal, now: number): str
     ['Assignee', `${task.assignee}${reviewersOf(task)}`],
     ['Priority', task.priority],
     ['Repository', task.repository],
-    ['Filed', `${ago(task.createdAt, now)} ago by ${task.owner}${unverified(task)}`],
+    ['Filed', `${moment(task.createdAt, now)} by ${task.owner}${unverified(task)}`],
     ['Admitted', admittedBy(task)],
     ['From', task.parent === null ? null : `a verdict on T-${task.parent}`],
-    ['Cost', `${cost}${task.rehearsed ? ' (REHEARSED: nothing was paid)' : ''}`],
+    ['Cost', `${cost}${task.rehearsed ? ' (rehearsed by a scripted agent)' : ''}`],
     ['Reviewed', reviewed ? `${handedOver(reviewed)} handed to the reviewer` : null],
     ['Landed', landedAs(task)],
-    ['Ended', task.endedBy === null ? null : `by ${task.endedBy}${because(task.endedReason)}`],
+    ['Ended', endedAs(task, now)],
+    ['Workflow', task.workflowId],
+    ['Web UI', uiLink],
   ];
   const lines = pairs.flatMap(([name, value]) =>
     value === null ? [] : wrappedFact(colors.dim(name.padEnd(11)), value, width),
@@ -109,8 +125,22 @@ const unverified = ({ door }: { readonly door: string }): string =>
 
 function admittedBy({ admission }: TaskDetails): string | null {
   if (admission.kind === 'waits' || admission.by === undefined) return null;
-  return `${admission.kind} by ${admission.by}${because(admission.reason)}`;
+  const how = admission.kind === 'admitted' ? '' : `${admission.kind} `;
+  return `${how}by ${admission.by}${because(withoutName(admission.reason, admission.by))}`;
 }
+
+function endedAs({ endedAt, endedBy, endedReason }: TaskDetails, now: number): string | null {
+  if (endedAt === null) return null;
+  const by = endedBy === null ? '' : ` by ${endedBy}${because(endedReason)}`;
+  return `${moment(endedAt, now)}${by}`;
+}
+
+/** A reason that begins with who decided does not name him again. */
+const withoutName = (reason: string, by: string): string =>
+  reason
+    .replace(/^admitted by /, '')
+    .replace(by, '')
+    .replace(/^[\s:,]+/, '');
 
 const because = (reason: string | null): string => (reason ? `: ${reason}` : '');
 
@@ -121,7 +151,7 @@ const handedOver = (run: {
 
 function landedAs({ landing }: TaskDetails): string | null {
   if (landing === null) return null;
-  return landing.withheld ?? landing.summary;
+  return landing.withheld ?? landing.summary.replace(/^landed /, '');
 }
 
 function children(task: TaskDetails): string[] {

@@ -105,6 +105,32 @@ export function ago(iso: string | null, now: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** `3 min ago`, as a sentence has it. */
+export function agoInWords(iso: string, now: number): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(iso)) / 1000));
+  if (seconds < 5) return 'just now';
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} days ago`;
+}
+
+const two = (part: number): string => String(part).padStart(2, '0');
+
+/** `12:03:04`, where the person is. */
+export function clock(iso: string): string {
+  const at = new Date(iso);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
+}
+
+/** `3 min ago (12:03:04)`; with its date when that was another day. */
+export function moment(iso: string, now: number): string {
+  const at = new Date(iso);
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(two).join('-');
+  const isToday = at.toDateString() === new Date(now).toDateString();
+  return `${agoInWords(iso, now)} (${isToday ? '' : `${day} `}${clock(iso)})`;
+}
+
 /** `1,234,567` in every locale: scripts and eyes read the same. */
 export const grouped = (count: number): string => count.toLocaleString('en-US');
 

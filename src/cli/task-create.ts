@@ -1,10 +1,12 @@
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { PRIORITIES } from '../domain/task.js';
 import type { Filed } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { EXIT, UsageError } from './exit.js';
 import type { House } from './house.js';
+import { wrapped } from './table.js';
 import { waitFor } from './task-follow.js';
 import type { OutputOptions } from './terminal.js';
 import { withOutput } from './with-output.js';
@@ -52,7 +54,7 @@ async function create(
   const asked = title === '-' ? parseInput(await text(process.stdin)) : { title };
   const filed = await service.tasks.file({ ...asked, ...fieldsOf(options) });
   if (options.wait !== true) {
-    answer(filed, stage);
+    await answer(filed, stage, options);
     return undefined;
   }
   terminal.say(filed.message);
@@ -60,14 +62,46 @@ async function create(
     return await waitFor(stage, filed.task, { approve: options.approve });
   } catch (error) {
     if (!stage.interrupted.aborted) throw error;
-    terminal.say(`${filed.task} goes on. See it again: mission task watch ${filed.task}`);
+    await sayLeft(filed.task, stage);
     return EXIT.interrupted;
   }
 }
 
-function answer(filed: Filed, { terminal }: ServiceStage): void {
-  terminal.answer(filed.message, filed);
-  terminal.hint([`mission task watch ${filed.task}`]);
+async function answer(filed: Filed, stage: ServiceStage, options: CreateOptions): Promise<void> {
+  const { terminal } = stage;
+  terminal.answer(options.quiet ? filed.task : filed.message, filed);
+  if (options.json || options.quiet) return;
+  if (filed.started) await sayWhatFollows(filed.task, stage);
+  else terminal.hint([`mission task watch ${filed.task}`]);
+}
+
+/** What is known of a task this long after it was filed is said at once; the rest is asked for. */
+const SETTLED_WITHIN_MS = 1_000;
+
+async function sayWhatFollows(task: string, { service, terminal }: ServiceStage): Promise<void> {
+  for (const end = Date.now() + SETTLED_WITHIN_MS; Date.now() < end; await sleep(50)) {
+    const { status, standstill, admissionRule } = await service.tasks.why(task);
+    if (status === 'INBOX' && admissionRule === null) continue; // policy has not decided yet
+    if (status !== 'INBOX') return terminal.hint([`mission task watch ${task}`]);
+    const sentence = standstill?.sentence ?? 'waits for the approval of a person';
+    terminal.say(wrapped(`It ${sentence}`, terminal.width, '').join('\n'));
+    return terminal.hint(standstill?.commands ?? [`mission task approve ${task}`]);
+  }
+  terminal.hint([`mission why ${task}`]);
+}
+
+/** Whoever stops looking is told whether it goes on without him. */
+async function sayLeft(task: string, { service, terminal }: ServiceStage): Promise<void> {
+  const still = await service.tasks.why(task).then(
+    ({ standstill }) => standstill,
+    () => null,
+  );
+  if (still === null) {
+    return terminal.say(`${task} goes on. See it again: mission task watch ${task}`);
+  }
+  const left = `${task} stands where it is: ${still.sentence}`;
+  terminal.say(wrapped(left, terminal.width, '').join('\n'));
+  terminal.hint(still.commands);
 }
 
 /** A JSON object, or a first line that is the title and the rest, which says what is to be done. */

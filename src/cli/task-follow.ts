@@ -3,9 +3,11 @@ import { isTerminal } from '../domain/task.js';
 import { firstLine, visible } from '../domain/text.js';
 import type { LogEvent, TaskDetails } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
+import { changesOf, type Told } from './changes.js';
 import { EXIT, type ExitCode } from './exit.js';
 import type { House } from './house.js';
 import { taskPage } from './render-task.js';
+import { clock, grouped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
 import { withStream } from './with-output.js';
 
@@ -23,32 +25,23 @@ export function addTaskFollowers(task: Command, house: House, exits: Exits): voi
   );
 }
 
-/** Prints each line of the timeline when it is new or has changed. */
+/** Prints a line for each change. */
 async function watch(
   { service, terminal, interrupted }: ServiceStage,
   name: string,
   options: OutputOptions,
 ): Promise<ExitCode> {
-  const seen = new Map<string, string>();
+  const told: Told = new Map();
   for await (const task of service.tasks.follow(name, interrupted)) {
-    const changed = news(task, seen).join('\n');
+    // What has ended before anybody looked changes no more: it is shown as a whole.
+    const isOver = told.size === 0 && isTerminal(task.status);
+    const changed = (isOver ? task.timeline : changesOf(task, told, terminal)).join('\n');
     if (options.json !== true) terminal.line(changed, documentOf(task));
     if (!isTerminal(task.status)) continue;
     if (options.json === true) terminal.answer('', task);
     return endCode(task);
   }
   return EXIT.failed;
-}
-
-/** Lines that were not shown as they are now; a run is known by what stands before its state. */
-function news(task: TaskDetails, seen: Map<string, string>): string[] {
-  return task.timeline.filter((line) => {
-    const [, , kind = '', number = ''] = /^(├─|└─) (\w+):? (\d+)?/.exec(line) ?? [];
-    const key = `${kind} ${number}`;
-    if (seen.get(key) === line) return false;
-    seen.set(key, line);
-    return true;
-  });
 }
 
 const documentOf = ({ task, status, blocked, standstill, timeline, cycles }: TaskDetails) => ({
@@ -67,10 +60,10 @@ export async function waitFor(
   options: { readonly approve: boolean },
 ): Promise<ExitCode> {
   const { service, terminal, interrupted } = stage;
-  const seen = new Map<string, string>();
+  const told: Told = new Map();
   let hinted = '';
   for await (const task of service.tasks.follow(name, interrupted)) {
-    for (const line of news(task, seen)) terminal.say(line);
+    for (const line of changesOf(task, told, terminal)) terminal.say(line);
     const still = task.standstill;
     const isHeld = task.blocked !== null || (still?.reason === 'approval' && !options.approve);
     if (isTerminal(task.status) || isHeld) {
@@ -122,7 +115,7 @@ const kindOf = ({ kind, number }: LogEvent): string =>
 
 /** What an agent tells may hold anything: nothing of it steers the terminal. */
 function eventText({ at, event }: LogEvent, { colors }: Terminal): string {
-  const time = colors.dim(at.slice(11, 19));
+  const time = colors.dim(clock(at));
   const text = (field: string): string => visible(String(event[field] ?? ''));
   switch (event.kind) {
     case 'turn':
@@ -136,10 +129,19 @@ function eventText({ at, event }: LogEvent, { colors }: Terminal): string {
       return `${time} ${colors.bold(text('tool'))} ${firstLine(text('input'), 200)}${exit}${below}`;
     }
     case 'usage':
-      return `${time} ${colors.dim(`usage ${JSON.stringify(event.usage)}`)}`;
+      return `${time} ${colors.dim(usageText(event.usage))}`;
     default:
       return `${time} ${JSON.stringify(event)}`;
   }
+}
+
+/** `1,200 in, 300 out`: every count that is one, by its name. */
+function usageText(usage: unknown): string {
+  const names: Readonly<Record<string, string>> = { input: 'in', output: 'out' };
+  const counts = Object.entries(usage ?? {}).flatMap(([name, count]) =>
+    typeof count === 'number' ? [`${grouped(count)} ${names[name] ?? name}`] : [],
+  );
+  return `tokens: ${counts.join(', ')}`;
 }
 
 const indented = (text: string): string => text.replaceAll('\n', '\n         ');

@@ -3,13 +3,15 @@ import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import type { Command } from 'commander';
 import { parseTaskLabel } from '../domain/ids.js';
 import { TASK_STATUSES, type TaskStatus } from '../domain/task.js';
-import { nearest, visible } from '../domain/text.js';
+import { counted, nearest, visible } from '../domain/text.js';
 import type { Output } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { UsageError } from './exit.js';
 import type { House } from './house.js';
 import { standstillLines, taskPage, taskTable } from './render-task.js';
+import { moment } from './table.js';
 import type { OutputOptions } from './terminal.js';
+import { quoted } from './ways.js';
 import { withOutput } from './with-output.js';
 
 interface ListOptions extends OutputOptions {
@@ -22,6 +24,8 @@ interface ListOptions extends OutputOptions {
   readonly before?: string;
 }
 
+const PAGE = '50';
+
 /** `task list`, `show`, `why`, `output`; and `inbox`. */
 export function addTaskReads(program: Command, task: Command, house: House, exits: Exits): void {
   withOutput(task.command('list').alias('ls').description('show tasks, newest first'))
@@ -30,7 +34,7 @@ export function addTaskReads(program: Command, task: Command, house: House, exit
     .option('-o, --owner <principal>', 'only tasks filed by this principal')
     .option('-m, --mine', 'only tasks that you filed')
     .option('-w, --waiting', 'only what does not go on by itself right now')
-    .option('-n, --limit <count>', 'at most so many', '50')
+    .option('-n, --limit <count>', 'at most so many', PAGE)
     .option('-b, --before <task>', 'only older ones: the last of the page before')
     .action((options: ListOptions) =>
       actOnService(house, exits, options, (stage) => list(stage, options)),
@@ -38,8 +42,13 @@ export function addTaskReads(program: Command, task: Command, house: House, exit
   withOutput(task.command('show <task>').description('show the whole record of a task')).action(
     (name: string, options: OutputOptions) =>
       actOnService(house, exits, options, async ({ service, terminal }) => {
-        const shown = await service.tasks.show(name);
-        terminal.answer(taskPage(shown, terminal, Date.now()), shown);
+        const [shown, { uiUrl, namespace }] = await Promise.all([
+          service.tasks.show(name),
+          house.stack(),
+        ]);
+        const id = encodeURIComponent(shown.workflowId);
+        const link = uiUrl === null ? null : `${uiUrl}/namespaces/${namespace}/workflows/${id}`;
+        terminal.answer(taskPage(shown, terminal, Date.now(), link), shown);
         return undefined;
       }),
   );
@@ -77,11 +86,29 @@ async function list({ service, terminal }: ServiceStage, options: ListOptions): 
     statuses: options.status?.map(statusNamed),
     owner: mine ? service.principal : options.owner,
   });
-  const empty = 'No tasks. File one: mission task create "Title"';
-  if (page.tasks.length === 0) terminal.say(empty);
+  if (page.tasks.length === 0) terminal.say(emptyPage(page.noTasks, options, service.principal));
   terminal.answer(page.tasks.length === 0 ? '' : taskTable(page.tasks, terminal, Date.now()), page);
-  if (page.next !== null) terminal.hint([`mission task list --before T-${page.next}`]);
+  if (page.next !== null) terminal.hint([`${sameList(options)} --before T-${page.next}`]);
   return undefined;
+}
+
+function emptyPage(noTasks: boolean, { owner }: ListOptions, principal: string): string {
+  if (noTasks) return 'No tasks. File one: mission task create "Title"';
+  if (owner === undefined || owner.includes(':')) return 'No task matches.';
+  return `No task matches; owners look like ${principal}. Your own: mission task list --mine`;
+}
+
+/** The command that asks for the same again. */
+function sameList({ status, assignee, owner, mine, waiting, limit }: ListOptions): string {
+  return [
+    'mission task list',
+    ...(status ?? []).map((each) => `--status ${quoted(each)}`),
+    ...(assignee === undefined ? [] : [`--assignee ${quoted(assignee)}`]),
+    ...(owner === undefined ? [] : [`--owner ${quoted(owner)}`]),
+    ...(mine ? ['--mine'] : []),
+    ...(waiting ? ['--waiting'] : []),
+    ...(limit === PAGE ? [] : [`--limit ${limit}`]),
+  ].join(' ');
 }
 
 function statusNamed(text: string): TaskStatus {
@@ -102,12 +129,13 @@ async function why({ service, terminal }: ServiceStage, name: string): Promise<u
     return undefined;
   }
   const { rule, value, place, since } = standstill;
+  const still = { ...standstill, since: null }; // said by a line of its own
   const lines = [
     `${colors.bold(task)} ${status}`,
-    ...standstillLines(standstill, terminal, Date.now()),
+    ...standstillLines(still, terminal, Date.now()),
     ...(rule === null || standstill.reason === 'approval' ? [] : [`Rule: ${rule} = ${value}`]),
     ...(place === null ? [] : [`Place in line: ${place.position} of ${place.of}`]),
-    ...(since === null ? [] : [`Since: ${since}`]),
+    ...(since === null ? [] : [`Since: ${moment(since, Date.now())}`]),
   ];
   terminal.answer(lines.join('\n'), { task, status, standstill });
   return undefined;
@@ -116,6 +144,11 @@ async function why({ service, terminal }: ServiceStage, name: string): Promise<u
 async function inbox({ service, terminal }: ServiceStage, mine: boolean): Promise<undefined> {
   const waiting = await service.tasks.inbox({ mine });
   if (waiting.length === 0) terminal.say('Nothing waits for you.');
+  const others = await service.tasks.waitingOtherwise({ mine });
+  if (others > 0) {
+    terminal.say(`${counted(others, 'task waits', 'tasks wait')} for something else.`);
+    terminal.hint(['mission task list --waiting']);
+  }
   const blocks = waiting.map((task) => {
     const head = `${terminal.colors.bold(task.task)} ${task.status}  ${visible(task.title)}`;
     const still = task.standstill;
@@ -147,7 +180,7 @@ async function output(
     return undefined;
   }
   const text = options.diff ? found.diff : options.commands ? found.commands : found.report;
-  if (found.rehearsed) terminal.say('REHEARSED: nothing was done');
+  if (found.rehearsed) terminal.say('REHEARSED by a scripted agent');
   // Whole and unchanged for a program; for eyes nothing in it may steer the terminal.
   terminal.answer(terminal.isTty ? visible(text) : text, { ...texts, files: listed });
   if (listed.length > 0) {

@@ -6,10 +6,9 @@ import { actOnService, type Exits } from './act.js';
 import { UsageError } from './exit.js';
 import type { House } from './house.js';
 import type { OutputOptions } from './terminal.js';
-import { withOutput } from './with-output.js';
+import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
 
-interface VerbOptions extends OutputOptions {
-  readonly reason?: string;
+interface VerbOptions extends OutputOptions, ReasonOptions {
   readonly executor?: string;
   readonly reviewer?: readonly string[];
 }
@@ -49,7 +48,7 @@ export function addTaskVerbs(task: Command, house: House, exits: Exits): void {
     const { says, argument, reassigns } = spec;
     const signature = `${name} <task>${argument === undefined ? '' : ` <${argument.name}>`}`;
     const command = withOutput(task.command(signature).description(says));
-    command.option('--reason <text>', 'why, for the record');
+    withReason(command);
     if (reassigns) {
       command.option('-e, --executor <agent>', 'who executes it from now on');
       command.option('-r, --reviewer <agent>', 'who reviews it; may be repeated', repeated);
@@ -57,14 +56,15 @@ export function addTaskVerbs(task: Command, house: House, exits: Exits): void {
     // commander hands over the arguments, then the options.
     command.action((of: string, ...rest: readonly unknown[]) => {
       const options = (argument === undefined ? rest[0] : rest[1]) as VerbOptions;
+      const reason = reasonOf(options);
       return actOnService(house, exits, options, async ({ service, terminal }) => {
         const fields = {
           ...(argument === undefined ? {} : argument.field(String(rest[0]))),
-          ...(options.reason === undefined ? {} : { reason: options.reason }),
+          ...(reason === undefined ? {} : { reason }),
           ...(reassigns ? assignTo(options) : {}),
         };
         const done = await service.tasks.apply(of, name, fields);
-        terminal.answer(`${done.task} ${done.message}; it is ${done.status} now`, done);
+        terminal.answer(`${done.task} ${done.message}`, done);
         return undefined;
       });
     });

@@ -44,9 +44,10 @@ export function createTerminal({ output, color, ways }: TerminalSettings): Termi
   const errorColors = pc.createColors(color ?? stderr.isTTY === true);
   const isMachine = output.json === true || output.jsonl === true;
   const print = (text: string) => void stdout.write(text === '' ? '' : `${text}\n`);
-  const say = (text: string) => {
-    if (!output.quiet) stderr.write(`${ways.inText(text)}\n`);
+  const tell = (text: string) => {
+    if (!output.quiet) stderr.write(`${text}\n`);
   };
+  const say = (text: string) => tell(ways.inText(text));
   return {
     colors,
     errorColors,
@@ -60,7 +61,10 @@ export function createTerminal({ output, color, ways }: TerminalSettings): Termi
     say,
     hint: (commands) => {
       if (isMachine) return;
-      for (const command of commands) say(errorColors.dim('  → ') + errorColors.cyan(command));
+      // Before it is coloured: the end of a colour would look like a letter before the command.
+      for (const command of commands) {
+        tell(errorColors.dim('  → ') + errorColors.cyan(ways.inText(command)));
+      }
     },
   };
 }
@@ -68,7 +72,8 @@ export function createTerminal({ output, color, ways }: TerminalSettings): Termi
 /** Commands in a document run as they are pasted, too. */
 const inDocument = (document: unknown, ways: Ways): unknown =>
   JSON.parse(JSON.stringify(document), (key, value: unknown) => {
-    if (key === 'command' && typeof value === 'string') return ways.inText(value);
+    if ((key === 'command' || key === 'undo') && typeof value === 'string')
+      return ways.inText(value);
     if (key !== 'commands' || !Array.isArray(value)) return value;
     return value.map((each) => (typeof each === 'string' ? ways.inText(each) : each));
   });

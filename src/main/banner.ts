@@ -50,7 +50,7 @@ function anotherAddress({ config }: Surroundings, { addresses }: Stack): string[
   const why = uiUrl === null ? '' : `The usual port ${USUAL_PORT} was taken. `;
   return [
     '',
-    `${why}For programs and the temporal CLI, in their terminal:`,
+    `${why}For programs and the temporal CLI:`,
     `  export TEMPORAL_ADDRESS=${temporalAddress}`,
   ];
 }

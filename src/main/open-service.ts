@@ -54,9 +54,9 @@ export function databaseUrl(
 function notRunning({ home, usualHome }: Surroundings['place']): string {
   // A demo removes its data: to start there again would make an empty folder nobody meant.
   const isGone = home !== usualHome && !existsSync(home);
-  return isGone
-    ? `there is no data folder ${home} (a demo removes its own); unset MISSION_HOME to use ${usualHome}`
-    : `Mission Control does not run here (data folder ${home}); start it: mission up`;
+  const gone = `there is no data folder ${home} (a demo removes its own)`;
+  if (isGone) return `${gone}; unset MISSION_HOME to use ${usualHome}`;
+  return `Mission Control does not run here (data folder ${home}); start it: mission up`;
 }
 
 async function openEngineOf(config: Config, state: State | null): Promise<Engine> {

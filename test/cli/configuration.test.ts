@@ -29,7 +29,15 @@ test('a policy is shown, set, refused, and remembered with who and why', async (
   );
   expect(shown.policies).toHaveLength(6);
   expect(shown.policies.every(({ enabled }) => enabled)).toBe(true);
-  const set = await mission('policy', 'set', 'review', 'maxCycles=2', '--why', 'enough', '--json');
+  const set = await mission(
+    'policy',
+    'set',
+    'review',
+    'maxCycles=2',
+    '--reason',
+    'enough',
+    '--json',
+  );
   expect(documentOf(set)).toMatchObject({ version: 2, before: { maxCycles: 5 } });
   const { versions } = documentOf<{ versions: object[] }>(
     await mission('policy', 'history', 'review', '--json'),
@@ -94,7 +102,8 @@ test('a raised limit releases at once who waits in line, and names its place bef
 });
 
 test('disabled and enabled: a policy, an agent, the squad, a task', async () => {
-  await mission('policy', 'disable', 'auto-approve');
+  const disabled = await mission('policy', 'disable', 'auto-approve');
+  expect(disabled.stderr).toContain('mission policy enable auto-approve');
   await mission('task', 'create', 'Switched');
   await until(3, 'INBOX');
   await mission('agent', 'disable', 'implementer', '--why', 'away');

@@ -51,7 +51,9 @@ test('says where everything is and what to type next; it is healthy and works', 
   expect(said).toContain(`ln -sf ${PROGRAM} ~/.local/bin/mission`);
   const status = await mission('status');
   expect(status).toMatchObject({ code: 0 });
-  expect(status.stdout).toMatch(/^Healthy: .*1 worker on mission-control/);
+  expect(status.stdout).toMatch(
+    /^Healthy: 1 worker, 0 open tasks, rehearsing, Temporal \S+ at 127/,
+  );
   expect((await mission('task', 'create', 'Say hello', '--wait')).code).toBe(0);
 });
 

@@ -38,6 +38,19 @@ describe.concurrent('what is asked of the program itself', () => {
     expect((await run(['task'], { env })).code).toBe(2);
   });
 
+  test('the help of a command explains its arguments and has an example', async () => {
+    const [create, set] = await Promise.all([
+      run(['help', 'task', 'create'], { env }),
+      run(['policy', 'set', '--help'], { env }),
+    ]);
+    expect(create).toMatchObject({ code: 0, stderr: '' });
+    expect(create.stdout).toContain('Usage: mission task create');
+    expect(create.stdout).toContain('mission task create "Fix the login page"');
+    expect(set.stdout).toContain('auto-approve, execution-limits');
+    expect(set.stdout).toContain('--reason');
+    expect(set.stdout).not.toContain('--why');
+  });
+
   test('its version', async () => {
     const { code, stdout } = await run(['--version'], { env });
     expect(code).toBe(0);
