@@ -12,7 +12,10 @@ const findings = [
   { id: 'CVE-3', title: 'Limit the upload size' },
 ];
 
-const mission = await connect();
+const mission = await connect().catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 for (const { id, title } of findings) {
   try {
     const options = { source: 'security-report', idempotencyKey: id };

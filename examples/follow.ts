@@ -6,7 +6,14 @@
 import { connect } from 'mission-control';
 
 const [id] = process.argv.slice(2);
-const mission = await connect();
+if (id && /^(T-)?\d+$/i.test(id)) {
+  console.error(`The SDK wants the workflow id; \`mission task show ${id}\` prints it.`);
+  process.exit(1);
+}
+const mission = await connect().catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 const task = id
   ? await mission.tasks.get(id)
   : await mission.tasks.start({ title: 'Describe how search works' });

@@ -9,7 +9,10 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 
 const { connectionOptions, namespace } = loadClientConnectConfig();
-const connection = await Connection.connect(connectionOptions);
+const connection = await Connection.connect(connectionOptions).catch((error: Error) => {
+  console.error(`${error.message}; set TEMPORAL_ADDRESS to what \`mission status\` prints`);
+  process.exit(1);
+});
 const client = new Client({ connection, namespace: namespace ?? 'default' });
 
 const task = await client.workflow.start('task', {

@@ -6,7 +6,10 @@
 import { connect } from 'mission-control';
 
 const [title = 'Implement search pagination'] = process.argv.slice(2);
-const mission = await connect();
+const mission = await connect().catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 
 const task = await mission.tasks.start({
   title,

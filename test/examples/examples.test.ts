@@ -18,7 +18,14 @@ afterAll(() => house.close());
 
 /** Runs an example as its first lines say, and answers what it printed. */
 async function run(example: string, ...args: readonly string[]): Promise<string[]> {
-  const { address, namespace } = temporal();
+  const { stdout, stderr } = await runOn(temporal().address, example, ...args);
+  expect(stderr).toBe('');
+  return stdout.trimEnd().split('\n');
+}
+
+/** The same at an address; a failure of the program is one of the promise. */
+function runOn(address: string, example: string, ...args: readonly string[]) {
+  const { namespace } = temporal();
   const env = {
     PATH: process.env.PATH,
     HOME: house.home,
@@ -27,9 +34,7 @@ async function run(example: string, ...args: readonly string[]): Promise<string[
   };
   const file = join('examples', `${example}.ts`);
   const tsx = join(ROOT, 'node_modules', '.bin', 'tsx');
-  const { stdout, stderr } = await promisify(execFile)(tsx, [file, ...args], { cwd: ROOT, env });
-  expect(stderr).toBe('');
-  return stdout.trimEnd().split('\n');
+  return promisify(execFile)(tsx, [file, ...args], { cwd: ROOT, env });
 }
 
 const examples: Readonly<Record<string, () => Promise<void>>> = {
@@ -85,6 +90,22 @@ test('each example has a test here', async () => {
       .map((name) => `${name}.ts`)
       .toSorted(),
   ).toEqual(files.toSorted());
+});
+
+/** Where nobody listens. */
+const NOWHERE = '127.0.0.1:1';
+
+test.each(Object.keys(examples))('%s without a server is one sentence and 1', async (name) => {
+  const failed = await runOn(NOWHERE, name).catch((error: unknown) => error);
+  expect(failed).toMatchObject({ code: 1, stdout: '' });
+  const { stderr } = failed as { stderr: string };
+  expect(stderr).toContain('TEMPORAL_ADDRESS');
+  expect(stderr.trim().split('\n')).toHaveLength(1);
+});
+
+test('follow, given a number, says what it wants', async () => {
+  const refused = await runOn(NOWHERE, 'follow', 'T-3').catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('workflow id') });
 });
 
 test.each(Object.entries(examples))('%s', async (_, check) => {
