@@ -132,12 +132,16 @@ export interface WaitRow {
   readonly enough: number | null;
 }
 
-/** The oldest thousand: the figures of a house are for eyes. */
+/** So many of the oldest are asked what they wait for: each answer looks through the line. */
+export const WAITS_READ = 200;
+
 export async function readWaits({ sql }: Database): Promise<WaitRow[]> {
   return sql<WaitRow[]>`
     select t.number, t.assignee, t.reviewers, w.reason, w.rule, w.detail, w.enough
     from (select * from tasks where ended_at is null and status <> 'BLOCKED'
-            and first_execution_run_id is not null order by number limit 1000) t
+            and first_execution_run_id is not null and (status = 'INBOX' or paused or exists (
+              select 1 from runs where task_id = tasks.id and state = 'QUEUED' and hold is null))
+          order by number limit ${WAITS_READ}) t
     cross join lateral (
       select 'approval' as reason, null as rule, null as detail, null::float as enough
       where t.status = 'INBOX'

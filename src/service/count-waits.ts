@@ -1,4 +1,4 @@
-import type { WaitRow } from '../../drizzle/read-house.js';
+import { WAITS_READ, type WaitRow } from '../../drizzle/read-house.js';
 import type { WaitReason } from '../domain/task.js';
 import { counted } from '../domain/text.js';
 
@@ -12,13 +12,16 @@ export interface CountedWait {
 
 /** The commonest first. A task with several seats that wait for the same is one. */
 export function countWaits(waits: readonly WaitRow[]): CountedWait[] {
+  const isAll = new Set(waits.map(({ number }) => number)).size < WAITS_READ;
+  const among = isAll ? '' : `of the ${WAITS_READ} oldest `;
   return [...new Set(waits.map(({ reason }) => reason))]
     .map((reason): CountedWait => {
       const rows = waits.filter((wait) => wait.reason === reason);
       const tasks = new Set(rows.map(({ number }) => number)).size;
       const detail = rows.find((row) => row.detail !== null)?.detail ?? null;
       const what = detail === null ? reason : `${reason} (${detail})`;
-      return { reason, tasks, sentence: `${counted(tasks, 'task waits', 'tasks wait')}: ${what}` };
+      const wait = `${among}${counted(tasks, 'task waits', 'tasks wait')}`;
+      return { reason, tasks, sentence: `${wait}: ${what}` };
     })
     .toSorted((left, right) => right.tasks - left.tasks);
 }

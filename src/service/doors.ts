@@ -114,7 +114,9 @@ function autoApproveOf(
   if (isOpen && (lastTasks.length === 0 || lastTasks.some(admits))) return [];
   const { maxPriority, allowedAgentTypes } = policy.value;
   const waiting = lastTasks.filter(({ inbox }) => inbox).length;
-  const last = `matches none of the last ${counted(lastTasks.length, 'task', 'tasks')}`;
+  const asked = lastTasks.length;
+  const last =
+    asked === 1 ? 'does not match the last task' : `matches none of the last ${asked} tasks`;
   const wait =
     waiting === 0 ? '' : `, and ${counted(waiting, 'task waits', 'tasks wait')} for a person`;
   const types = allowedAgentTypes.join(', ') || 'none';

@@ -59,7 +59,7 @@ describe('locked doors', () => {
     const last = { priority: 'HIGH', agentId: 'implementer', agentType: 'SPC' } as const;
     const lastTasks = [{ ...last, inbox: false }];
     const [door] = doorsOfRecords(house({ lastTasks }), low, SQUAD, []);
-    expect(door?.sentence).toContain('matches none of the last 1 task (');
+    expect(door?.sentence).toContain('auto-approve does not match the last task (');
     const waiting = [...lastTasks, { ...last, inbox: true }];
     const [second] = doorsOfRecords(house({ lastTasks: waiting }), low, SQUAD, []);
     expect(second?.sentence).toContain('the last 2 tasks, and 1 task waits for a person (');
@@ -106,6 +106,8 @@ describe('locked doors', () => {
       '2 tasks wait: daily-runs (implementer has started 20)',
       '1 task waits: approval',
     ]);
+    const many = Array.from({ length: 200 }, (_, index) => wait(index, {}));
+    expect(countWaits(many)[0]?.sentence).toBe('of the 200 oldest 200 tasks wait: slot');
   });
 });
 
