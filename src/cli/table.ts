@@ -153,7 +153,10 @@ export function wrapped(text: string, width: number, indent: string): string[] {
 export function folded(line: string, width: number): string {
   if (columnsOf(line) <= width) return line;
   const lead = /^ *(?:[✓✗] |[├└]─ |\d+\. )?/.exec(line)?.[0] ?? '';
+  const isMarked = lead.trim() !== '';
   const below = lead.replace('├', '│').replaceAll(/[^ │]/g, ' ');
-  const [first = '', ...rest] = wrapped(line.slice(lead.length), width, below);
-  return [lead + first.slice(below.length), ...rest].join('\n');
+  const room = isMarked ? width : width - 2;
+  const [first = '', ...rest] = wrapped(line.slice(lead.length), room, below);
+  const others = isMarked ? rest : rest.map((line) => `  ${line}`);
+  return [lead + first.slice(below.length), ...others].join('\n');
 }

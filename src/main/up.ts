@@ -56,7 +56,10 @@ export async function runDemoCommand(
   const asked = listenForEnd();
   const { inText } = waysOf(place);
   const width = Math.min(process.stdout.columns ?? 80, 100);
-  const told = (line: string) => void process.stdout.write(`${folded(inText(line), width)}\n`);
+  const told = (text: string) => {
+    const lines = inText(text).split('\n');
+    process.stdout.write(`${lines.map((line) => folded(line, width)).join('\n')}\n`);
+  };
   let ended = false;
   let clear = async (): Promise<void> => undefined;
   // A scene outlasts outages, so it would wait for a stack that is gone: it is left behind.

@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseInput } from '../../src/cli/task-create.js';
-import { run } from '../support/mission.js';
+import { PROGRAM, run } from '../support/mission.js';
 
 const home = mkdtempSync(join(tmpdir(), 'mission-usage-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -61,6 +63,13 @@ describe.concurrent('what is asked of the program itself', () => {
     const { code, stdout, stderr } = await run(['task', 'list'], { env });
     expect({ code, stdout }).toEqual({ code: 7, stdout: '' });
     expect(stderr.trim()).toMatch(new RegExp(`start it: ${said} up$`));
+  });
+
+  test('the seed script says the same', async () => {
+    const seed = join(dirname(PROGRAM), 'seed.js');
+    const ran = promisify(execFile)(process.execPath, [seed], { env: { ...process.env, ...env } });
+    const failed = await ran.catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 7, stderr: expect.stringMatching(/start it: .* up\n$/) });
   });
 
   test('a setting that cannot be used is one sentence and 2', async () => {
