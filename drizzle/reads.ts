@@ -47,6 +47,10 @@ export interface TaskRow {
   readonly queued: readonly RunWait[];
   /** Runs that hold a slot. */
   readonly active: number;
+  /** Since when a run has its slot and no worker has taken it; null when none has waited long. */
+  readonly granted: string | null;
+  /** Tasks that land in the same repository before this one. */
+  readonly landingsAhead: number;
   readonly workTokens: number;
   readonly createdAt: string;
   readonly statusSince: string;
@@ -138,6 +142,10 @@ const rowOf = ({ sql }: Database) => sql`jsonb_build_object(
              where r.task_id = t.id and r.state = 'QUEUED' and r.hold is null),
   'active', (select count(*) from runs r
              where r.task_id = t.id and r.state in ('ADMITTED', 'RUNNING')),
+  'granted', (select min(r.admitted_at) from runs r where r.task_id = t.id
+              and r.state = 'ADMITTED' and r.admitted_at < clock_timestamp() - interval '3 seconds'),
+  'landingsAhead', (select count(*) from tasks o where t.status = 'LANDING' and o.status = 'LANDING'
+                    and o.repository_id = t.repository_id and o.status_since < t.status_since),
   'workTokens', (select coalesce(sum(r.work_tokens), 0) from runs r where r.task_id = t.id),
   'createdAt', t.created_at, 'statusSince', t.status_since, 'endedAt', t.ended_at)`;
 

@@ -28,6 +28,7 @@ export const DOOR_NAMES = [
   'limit-zero',
   'no-reviewer',
   'agent-off-with-work',
+  'no-backend',
   'squad-paused',
 ] as const;
 export type DoorName = (typeof DOOR_NAMES)[number];
@@ -45,6 +46,7 @@ export function doorsOfRecords(
     ...autoApproveOf(house, policies, agents),
     ...withoutReviewer(agents, waits),
     ...agents.flatMap(offWithWork),
+    ...withoutBackend(house, agents),
     ...unstarted(house),
   ];
 }
@@ -158,6 +160,16 @@ function offWithWork({ id, enabled, pausedReason, queued }: AgentRow): LockedDoo
   const why = enabled ? `paused (${pausedReason})` : 'disabled';
   const sentence = `${id} is ${why}, and ${runsWaiting(queued)}`;
   return [{ door: 'agent-off-with-work', sentence, command: `mission agent enable ${id}` }];
+}
+
+/** While no agent is connected all is rehearsed, which status says; afterwards each needs its own. */
+function withoutBackend({ rehearsing }: HouseFacts, agents: readonly AgentRow[]): LockedDoor[] {
+  if (rehearsing) return [];
+  return agents.flatMap(({ id, backend, connectedAt, queued }): LockedDoor[] => {
+    if (queued === 0 || (backend !== 'scripted' && connectedAt !== null)) return [];
+    const sentence = `${id} has no backend connected (${backend}), and ${runsWaiting(queued)}`;
+    return [{ door: 'no-backend', sentence, command: `mission agent show ${id}` }];
+  });
 }
 
 export const runsWaiting = (count: number): string =>

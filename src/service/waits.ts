@@ -124,7 +124,12 @@ function waitOf(task: TaskRow, { workerLives, agents }: Around): Wait | null {
   const [queued] = task.queued;
   if (queued !== undefined) return asWait(queued, task, agents);
   if (task.paused && task.active === 0) return wait('task-paused', { since });
-  return workerLives === false ? wait('no-worker', { since }) : null;
+  if (workerLives === false) return wait('no-worker', { since });
+  const { landingsAhead: ahead, granted } = task;
+  if (ahead > 0) {
+    return wait('landing-queue', { since, place: { position: ahead + 1, of: ahead + 1 } });
+  }
+  return granted === null ? null : wait('worker-slot', { since: granted });
 }
 
 const wait = (reason: WaitReason, known: Partial<Wait>): Wait => ({

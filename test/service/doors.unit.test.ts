@@ -98,6 +98,17 @@ describe('locked doors', () => {
     ]);
   });
 
+  test('once one agent is connected, another without a backend is named when work waits', () => {
+    const connected = { backend: 'command', connectedAt: '2026-01-01T00:00:00Z' } as const;
+    const agents = [...SQUAD, agent('coder', { ...connected, queued: 1 })];
+    const writer = agent('writer', { queued: 2, canWork: false });
+    expect(doorsOfRecords(house(), policies(), [...agents, writer], [])).toEqual([]);
+    const mixed = doorsOfRecords(house({ rehearsing: false }), policies(), [...agents, writer], []);
+    expect(mixed).toMatchObject([
+      { door: 'no-backend', sentence: expect.stringContaining('writer has no backend') },
+    ]);
+  });
+
   test('other waits are no fault, and are counted by name', () => {
     const used = { reason: 'daily-runs', detail: 'implementer has started 20' } as const;
     const waits = [wait(1, { reason: 'approval' }), wait(2, used), wait(3, used), wait(3, used)];

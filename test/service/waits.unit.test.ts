@@ -28,6 +28,8 @@ const row = (differences: Partial<TaskRow> = {}): TaskRow => ({
   admissionRule: null,
   queued: [],
   active: 0,
+  granted: null,
+  landingsAhead: 0,
   workTokens: 0,
   createdAt: LONG_AGO,
   statusSince: LONG_AGO,
@@ -121,6 +123,8 @@ describe('why a task stands still', () => {
   test.each<[string, TaskRow, boolean | null, string | null]>([
     ['filed and not taken', row({ status: 'INBOX', started: false }), null, 'no-worker'],
     ['running, and no worker lives', row({ status: 'REVIEW', active: 1 }), false, 'no-worker'],
+    ['granted, and all workers are busy', row({ granted: LONG_AGO }), true, 'worker-slot'],
+    ['behind another landing', row({ status: 'LANDING', landingsAhead: 1 }), true, 'landing-queue'],
     ['running, and nobody was asked', row({ status: 'REVIEW', active: 1 }), null, null],
     ['paused in the line', row({ paused: true }), true, 'task-paused'],
     ['in the inbox', row({ status: 'INBOX' }), null, 'approval'],
