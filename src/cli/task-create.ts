@@ -57,7 +57,7 @@ async function create(
     await answer(filed, stage, options);
     return undefined;
   }
-  terminal.say(filed.message);
+  terminal.quote(filed.message);
   try {
     return await waitFor(stage, filed.task, { approve: options.approve });
   } catch (error) {

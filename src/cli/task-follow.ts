@@ -63,7 +63,7 @@ export async function waitFor(
   const told: Told = new Map();
   let hinted = '';
   for await (const task of service.tasks.follow(name, interrupted)) {
-    for (const line of changesOf(task, told, terminal)) terminal.say(line);
+    for (const line of changesOf(task, told, terminal)) terminal.quote(line);
     const still = task.standstill;
     const isHeld = task.blocked !== null || (still?.reason === 'approval' && !options.approve);
     if (isTerminal(task.status) || isHeld) {

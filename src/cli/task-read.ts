@@ -184,7 +184,7 @@ async function output(
   // Whole and unchanged for a program; for eyes nothing in it may steer the terminal.
   terminal.answer(terminal.isTty ? visible(text) : text, { ...texts, files: listed });
   if (listed.length > 0) {
-    terminal.say(`${listed.length} files: ${listed.map(({ path }) => path).join(', ')}`);
+    terminal.quote(`${listed.length} files: ${listed.map(({ path }) => path).join(', ')}`);
     terminal.hint([`mission task output ${found.task} --to ./${found.task}`]);
   }
   return undefined;

@@ -24,8 +24,10 @@ export interface Terminal {
   line(text: string, document: unknown): void;
   /** The answer byte by byte. */
   raw(bytes: string | Uint8Array): void;
-  /** For people alone: progress, notes. */
+  /** For people alone: notes of ours, in which commands run as they are pasted. */
   say(text: string): void;
+  /** The same for others' words, such as titles: they stay as they are. */
+  quote(text: string): void;
   /** What to type next. */
   hint(commands: readonly string[]): void;
 }
@@ -59,6 +61,7 @@ export function createTerminal({ output, color, ways }: TerminalSettings): Termi
     line: (text, document) => print(isMachine ? JSON.stringify(inDocument(document, ways)) : text),
     raw: (bytes) => void stdout.write(bytes),
     say,
+    quote: tell,
     hint: (commands) => {
       if (isMachine) return;
       // Before it is coloured: the end of a colour would look like a letter before the command.

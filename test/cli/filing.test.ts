@@ -41,6 +41,12 @@ describe('filing', () => {
     expect(shown.owner).not.toBe('person:eve');
   });
 
+  test('a title that names a command of ours is told as it was typed', async () => {
+    const { stdout, stderr } = await mission('task', 'create', 'Fix mission status', '--wait');
+    expect(stdout).toContain('Task: "Fix mission status"');
+    expect(stdout + stderr).not.toMatch(/Fix (MISSION_HOME|npx|node)/);
+  });
+
   test('title and description from stdin', async () => {
     const piped = missionOn(house, { input: 'A title\n\nAnd what is to be done.\n' });
     const { task } = documentOf(await piped('task', 'create', '-', '--json'));
