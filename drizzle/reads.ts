@@ -84,6 +84,8 @@ export interface RunRow {
   readonly spawned: {
     readonly filed: readonly { readonly number: number; readonly title: string }[];
     readonly refused: readonly { readonly title: string; readonly why: string }[];
+    /** What was filed differently than asked, and why. */
+    readonly notes?: readonly { readonly title: string; readonly note: string }[];
   } | null;
 }
 

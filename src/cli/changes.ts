@@ -14,7 +14,8 @@ export type Told = Map<string, string>;
 export function changesOf(task: TaskDetails, told: Told, terminal: Terminal): string[] {
   const lines = task.timeline.slice(1, -1).flatMap((line) => {
     const [, name = '', rest = ''] = /^├─ (\w+ \d+)(.*)$/.exec(line) ?? [];
-    if (!isNew(told, name, line)) return [];
+    // Admitted is over in a moment, or there is a wait that says more.
+    if (!isNew(told, name, line) || rest.includes('] ADMITTED')) return [];
     return [lineOf(task, momentOf(task, name), `${name}${quietly(rest)}`, terminal)];
   });
   const { status, blocked, standstill } = task;

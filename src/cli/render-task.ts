@@ -1,6 +1,6 @@
 import { firstLine } from '../domain/text.js';
 import type { Listed, Standstill, TaskDetails } from '../service/index.js';
-import { ago, agoInWords, type Column, grouped, moment, table, wrapped } from './table.js';
+import { ago, agoInWords, type Column, folded, grouped, moment, table, wrapped } from './table.js';
 import type { Colors, Terminal } from './terminal.js';
 
 /** Colour never says anything alone: the word stands beside it. */
@@ -52,7 +52,7 @@ export function taskPage(
   const { colors, width } = terminal;
   return [
     colors.bold(task.task),
-    ...task.timeline.map((line) => paintLine(line, task, colors)),
+    ...task.timeline.map((line) => paintLine(folded(line, width), task, colors)),
     ...(task.standstill === null ? [] : ['', ...standstillLines(task.standstill, terminal, now)]),
     ...questions(task, width),
     ...facts(task, terminal, now, uiLink),
@@ -163,6 +163,9 @@ function children(task: TaskDetails): string[] {
       ({ title, why }) => `  not filed: ${why} (${firstLine(title, 80)})`,
     ),
   );
-  const all = [...filed, ...refused];
+  const noted = task.runs.flatMap(({ spawned }) =>
+    (spawned?.notes ?? []).map(({ title, note }) => `  ${note} (${firstLine(title, 80)})`),
+  );
+  const all = [...filed, ...refused, ...noted];
   return all.length === 0 ? [] : ['', 'Follow-ups:', ...all];
 }

@@ -135,11 +135,18 @@ function eventText({ at, event }: LogEvent, { colors }: Terminal): string {
   }
 }
 
-/** `1,200 in, 300 out`: every count that is one, by its name. */
+/** `1,200 in, 300 out`, and what was read from the cache where something was. */
 function usageText(usage: unknown): string {
-  const names: Readonly<Record<string, string>> = { input: 'in', output: 'out' };
+  const names: Readonly<Record<string, string>> = {
+    input: 'in',
+    output: 'out',
+    cacheRead: 'read from cache',
+    cacheWrite: 'written to cache',
+  };
   const counts = Object.entries(usage ?? {}).flatMap(([name, count]) =>
-    typeof count === 'number' ? [`${grouped(count)} ${names[name] ?? name}`] : [],
+    typeof count === 'number' && (count > 0 || !name.startsWith('cache'))
+      ? [`${grouped(count)} ${names[name] ?? name}`]
+      : [],
   );
   return `tokens: ${counts.join(', ')}`;
 }
