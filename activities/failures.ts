@@ -9,7 +9,7 @@ import type { ErrorType } from '../src/contract.js';
  * |---|---|
  * | input, key or message that cannot be used | `refused`: final, with the sentence that says why |
  * | the agent's own failure | no throw: the run is closed `FAILED`, and a person is asked |
- * | a backend that throws | `broken`: retried a few times, then the run is `FAILED` with its words |
+ * | a backend that throws | `broken`: retried a few times, then the run is `FAILED` |
  * | database, git or Temporal away | plain error: retried |
  * | worker shuts down | `leaving`: retried at once elsewhere, never counted |
  * | another attempt has taken over | `superseded`: retried; a zombie's retry goes nowhere |

@@ -1,4 +1,5 @@
-import { findTask, readTask, readWork, type TaskRecord } from '../../drizzle/reads.js';
+import { readWork } from '../../drizzle/read-output.js';
+import { findTask, readTask, type TaskRecord } from '../../drizzle/reads.js';
 import type { TaskHandle } from '../client/index.js';
 import { gitIn, runTests } from './repository.js';
 import { REPOSITORY, type Stage, until } from './stage.js';

@@ -162,7 +162,7 @@ function offWithWork({ id, enabled, pausedReason, queued }: AgentRow): LockedDoo
   return [{ door: 'agent-off-with-work', sentence, command: `mission agent enable ${id}` }];
 }
 
-/** While no agent is connected all is rehearsed, which status says; afterwards each needs its own. */
+/** While no agent is connected all is rehearsed; afterwards each needs a backend of its own. */
 function withoutBackend({ rehearsing }: HouseFacts, agents: readonly AgentRow[]): LockedDoor[] {
   if (rehearsing) return [];
   return agents.flatMap(({ id, backend, connectedAt, queued }): LockedDoor[] => {

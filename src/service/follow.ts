@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LogEvent, readEvents } from '../../drizzle/reads.js';
+import { type LogEvent, readEvents } from '../../drizzle/read-output.js';
 import { isTerminal } from '../domain/task.js';
 import type { ServiceDeps } from './deps.js';
 import { taskNamed } from './find-task.js';

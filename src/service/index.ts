@@ -14,7 +14,7 @@ import { inbox, list, show, waitingOtherwise, why } from './tasks.js';
 import { applyVerb, type VerbFields } from './verbs.js';
 
 export type { AgentRow, PolicyRow, RepositoryRow } from '../../drizzle/read-house.js';
-export type { LogEvent } from '../../drizzle/reads.js';
+export type { LogEvent } from '../../drizzle/read-output.js';
 export type { ServiceDeps } from './deps.js';
 export type { LockedDoor } from './doors.js';
 export { ServiceError } from './errors.js';

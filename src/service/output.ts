@@ -1,4 +1,5 @@
-import { readDeliverable, readTask, readWork } from '../../drizzle/reads.js';
+import { readDeliverable, readWork } from '../../drizzle/read-output.js';
+import { readTask } from '../../drizzle/reads.js';
 import type { ServiceDeps } from './deps.js';
 import { ServiceError } from './errors.js';
 import { taskNamed } from './find-task.js';
