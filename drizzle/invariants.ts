@@ -51,6 +51,19 @@ const INVARIANTS: readonly Invariant[] = [
       having min(r.number) <> 1 or max(r.number) <> count(*)`,
   },
   {
+    number: 3,
+    holds: 'every successful execution but the last was reviewed before the next one began',
+    breaches: ({ sql }) => sql`
+      select 'T-' || t.number || ' execution ' || e.number as breach
+      from runs e join tasks t on t.id = e.task_id
+      join lateral (select * from runs n where n.task_id = e.task_id and n.kind = 'EXECUTION'
+        and n.state = 'SUCCEEDED' and not n.superseded and n.number > e.number
+        order by n.number limit 1) n on true
+      where e.kind = 'EXECUTION' and e.state = 'SUCCEEDED' and not e.superseded
+        and not exists (select 1 from runs r where r.reviewed_run_id = e.id
+                        and r.state = 'SUCCEEDED' and r.ended_at <= n.started_at)`,
+  },
+  {
     number: 4,
     holds: 'the reviewer of an execution is never its executor',
     breaches: ({ sql }) => sql`

@@ -13,6 +13,7 @@ import { UPKEEP_ID } from '../contract.js';
 import { type CountedWait, countWaits } from './count-waits.js';
 import type { ServiceDeps } from './deps.js';
 import { doorsOfRecords, type LockedDoor } from './doors.js';
+import { otherStore } from './other-store.js';
 import { isLive } from './pollers.js';
 
 export interface HouseStatus {
@@ -112,13 +113,4 @@ async function lookAtTemporal({ engine, taskQueue }: ServiceDeps): Promise<Tempo
     };
     return { address: '', store: null, pollers: [], doors: [door] };
   }
-}
-
-function otherStore({ bound }: HouseFacts, store: Store): LockedDoor[] {
-  const isBound = bound.cluster !== null;
-  if (!isBound || (bound.cluster === store.cluster && bound.namespace === store.namespace))
-    return [];
-  const sentence =
-    'another Temporal store answers than the one that has the workflows of these tasks';
-  return [{ door: 'other-temporal-store', sentence, command: 'mission repair' }];
 }

@@ -1,4 +1,4 @@
-import { readAgents } from '../../drizzle/read-house.js';
+import { readAgents, readHouse } from '../../drizzle/read-house.js';
 import {
   countTasks,
   listTasks,
@@ -9,11 +9,13 @@ import {
   type TaskRecord,
   type TaskRow,
 } from '../../drizzle/reads.js';
+import { MissionError } from '../client/errors.js';
 import { taskLabel } from '../domain/ids.js';
 import { isTerminal, legalVerbs, type Verb } from '../domain/task.js';
 import { timeline } from '../domain/timeline.js';
 import type { ServiceDeps } from './deps.js';
 import { taskNamed } from './find-task.js';
+import { otherStore } from './other-store.js';
 import { workerLives } from './pollers.js';
 import { type Standstill, standstillOf } from './waits.js';
 
@@ -114,7 +116,22 @@ async function explain(deps: ServiceDeps, row: TaskRow): Promise<Standstill | nu
     isSilent ? workerLives(deps) : null,
     readAgents(deps.database),
   ]);
-  return standstillOf(row, { workerLives: lives, agents });
+  const still = standstillOf(row, { workerLives: lives, agents });
+  return still?.reason === 'no-worker' ? await whyNoWorker(deps, still) : still;
+}
+
+/** Workers wait while another Temporal store answers; starting more of them would not help. */
+async function whyNoWorker(deps: ServiceDeps, still: Standstill): Promise<Standstill> {
+  try {
+    const [house, engine] = await Promise.all([readHouse(deps.database), deps.engine()]);
+    const [door] = otherStore(house, await engine.store());
+    if (door === undefined || door.command === null) return still;
+    const sentence = `${still.sentence}: ${door.sentence}`;
+    return { ...still, sentence, commands: [door.command] };
+  } catch (error) {
+    if (error instanceof MissionError) return still;
+    throw error;
+  }
 }
 
 const timelineOf = (record: TaskRecord, standstill: Standstill | null): string[] =>

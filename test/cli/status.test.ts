@@ -106,6 +106,21 @@ test('another Temporal store is named, and repaired', async () => {
   const locked = await look();
   expect(locked).toMatchObject({ code: 1, doors: [{ door: 'other-temporal-store' }] });
   expect(locked.doors[0]?.command).toContain('mission repair');
+  // Workers wait for the repair, so what waits for a worker needs no other one.
+  await mission('task', 'create', 'Untaken', '-a', 'lead');
+  await house.database.sql`update tasks set first_execution_run_id = null,
+    created_at = clock_timestamp() - interval '1 minute' where title = 'Untaken'`;
+  const [untaken] = await house.database.sql<{ label: string }[]>`
+    select 'T-' || number as label from tasks where title = 'Untaken'`;
+  const { standstill } = documentOf<{ standstill: { reason: string; commands: string[] } }>(
+    await mission('why', untaken?.label ?? '', '--json'),
+  );
+  expect(standstill).toMatchObject({
+    reason: 'no-worker',
+    commands: [expect.stringContaining('mission repair')],
+  });
+  await house.database.sql`update tasks set first_execution_run_id = 'taken'
+    where title = 'Untaken'`;
   expect((await mission('repair')).stdout).toContain('bound the Temporal store');
   expect(await look()).toMatchObject({ code: 0 });
   const [row] = await house.database.sql<{ door: string }[]>`
