@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Then } from '../../src/contract.js';
 import {
+  BLOCK_REASONS,
   type BlockReason,
   isLegal,
   isTerminal,
@@ -99,15 +100,7 @@ async function reach(place: Place): Promise<Queued> {
 
 const PLACES: readonly Place[] = [
   ...TASK_STATUSES.filter((status) => status !== 'BLOCKED'),
-  'revision-cap',
-  'landing-cap',
-  'execution-failed',
-  'review-failed',
-  'setup-failed',
-  'landing-failed',
-  'sensitive-change',
-  'budget-spent',
-  'question',
+  ...BLOCK_REASONS,
 ];
 const GIVEN: Partial<Record<Verb, object>> = {
   guide: { text: 'Do it so.' },
