@@ -13,7 +13,7 @@ export interface Database {
  * retry policy waits; `backoff` is short because the driver's own grows to 20 s.
  */
 export function connect(url: string, options: { readonly max?: number } = {}): Database {
-  const sql = postgres(url, {
+  const client = postgres(url, {
     max: options.max ?? 10,
     backoff: () => 0.25,
     connect_timeout: 5,
@@ -24,7 +24,32 @@ export function connect(url: string, options: { readonly max?: number } = {}): D
       lock_timeout: 20_000,
     },
   });
+  const sql = withoutHoles(client);
   return { sql, db: drizzle(sql), close: () => sql.end({ timeout: 2 }) };
+}
+
+/**
+ * postgres 3.4.9 goes on counting rows from a statement that a lost backend cut short: the next
+ * answer on that connection begins with as many holes, and its first row would read as missing.
+ */
+function withoutHoles(sql: postgres.Sql): postgres.Sql {
+  const mended = <T>(query: T): T => {
+    if (!(query instanceof Promise) || !('resolve' in query)) return query;
+    const resolve = query.resolve as (rows: unknown[]) => void;
+    query.resolve = (rows: unknown[]) => {
+      const holes = rows.findIndex((_, index) => index in rows);
+      if (holes > 0) rows.splice(0, holes);
+      resolve(rows);
+    };
+    return query;
+  };
+  return new Proxy(sql, {
+    apply: (target, self, args) => mended(Reflect.apply(target, self, args)),
+    get: (target, name) =>
+      name === 'unsafe'
+        ? (...args: Parameters<postgres.Sql['unsafe']>) => mended(target.unsafe(...args))
+        : Reflect.get(target, name),
+  });
 }
 
 /**

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect } from '../../drizzle/db.js';
 import { checkInvariants } from '../../drizzle/invariants.js';
+import { agents } from '../../drizzle/schema.js';
 import { freshDatabase } from '../support/services.js';
 import { course, Stage, SUCCEEDED, spec } from './stage.js';
 
@@ -73,4 +75,28 @@ test('a backend that is killed fails its caller at once, and nothing is half wri
         and status <> 'CANCELLED'`,
   ).toEqual([]);
   expect(await checkInvariants(watcher.database)).toEqual([]);
+});
+
+test('rows that a lost backend had sent do not push the next answer out of place', async () => {
+  const { url } = await freshDatabase();
+  const one = connect(url, { max: 1 });
+  for (const read of [
+    () => one.sql`select 1 as one`,
+    () => one.db.select({ id: agents.id }).from(agents).limit(1),
+  ]) {
+    const [backend] = await one.sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    const cut = one.sql`
+      select case when n = 10 then pg_sleep(60) end, repeat('x', 9000)
+      from generate_series(1, 10) n`.catch((error: Error) => error);
+    const asleep = () => watcher.sql`
+      select 1 from pg_stat_activity where pid = ${backend?.pid ?? 0} and wait_event = 'PgSleep'`;
+    await expect.poll(asleep, { interval: 20, timeout: 20_000 }).toHaveLength(1);
+    await watcher.sql`select pg_terminate_backend(${backend?.pid ?? 0}, 1000)`;
+    expect(await cut).toBeInstanceOf(Error);
+    // The driver fails one more statement with the lost backend's last word, unsent.
+    await one.sql`select 1`.catch(() => undefined);
+    const rows = await read();
+    expect(Object.keys(rows)).toEqual(['0']);
+  }
+  await one.close();
 });
