@@ -1,24 +1,13 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { build, ROOT } from './build.js';
 import type { House } from './house.js';
 import { temporal } from './services.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What is installed: the build, half a second faster a start than the sources. */
 export const PROGRAM = join(ROOT, 'dist/src/main/cli.js');
-
-let built = false;
-
-/** `npm test` has built it; whoever runs one file alone gets what he has just written as well. */
-export function build(): void {
-  if (built) return;
-  const script = join(ROOT, 'scripts/build.mjs');
-  execFileSync(process.execPath, [script, '--if-needed'], { stdio: 'inherit' });
-  built = true;
-}
 
 /** What a command came to. */
 export interface Ran {
