@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.js';
-import { build, PROGRAM, type Ran, run } from '../support/mission.js';
+import { build } from '../support/build.js';
+import { PROGRAM, type Ran, run } from '../support/mission.js';
 
 let folder: string;
 let home: string;
