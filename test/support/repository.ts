@@ -23,7 +23,7 @@ export interface RepositoryOptions {
 
 /** Makes a repository with `shared.txt` in it and registers it. */
 export async function addRepository(
-  house: House,
+  house: Pick<House, 'home' | 'database'>,
   { landing = 'branch', provenance = 'test' }: RepositoryOptions = {},
 ): Promise<Repository> {
   const path = mkdtempSync(join(house.home, 'repository-'));
