@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkInvariants } from '../../drizzle/invariants.js';
 import { act, type Deed, deed, watch } from './crowd.js';
+import { wrongSpend } from './spend.js';
 import { Stage } from './stage.js';
 
 const LANES = 30;
@@ -67,6 +68,7 @@ test('no order of what many do at once breaks a limit, loses a wake-up or locks 
         await count(stage, reached);
         await letAllGo(stage);
         expect(await checkInvariants(stage.database)).toEqual([]);
+        expect(await wrongSpend(stage)).toEqual([]);
       } finally {
         await stage.close();
       }

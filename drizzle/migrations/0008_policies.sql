@@ -1,0 +1,186 @@
+-- What a day has spent is one row per agent, so that no step grows dearer with the runs of today.
+
+-- The one figure that is derived: kept by the triggers below from the runs, and compared with them
+-- by an invariant. The last lock that is taken, after line, task and run.
+create table spend (
+  day date not null,
+  agent_id text not null references agents (id),
+  runs integer not null,
+  work_tokens bigint not null,
+  primary key (day, agent_id)
+);
+--> statement-breakpoint
+create function spend_again(p_day date, p_agent text, p_runs bigint, p_tokens bigint) returns void
+language sql as $$
+  insert into spend as s (day, agent_id, runs, work_tokens) values (p_day, p_agent, p_runs, p_tokens)
+  on conflict (day, agent_id) do update
+    set runs = s.runs + excluded.runs, work_tokens = s.work_tokens + excluded.work_tokens
+$$;
+--> statement-breakpoint
+create function spend_of_change() returns trigger language plpgsql as $$
+begin
+  perform spend_again(c.day, c.agent, sum(c.runs)::bigint, sum(c.tokens)::bigint)
+  from (values (old.day, old.agent_id, -old.charged::integer, -old.work_tokens),
+               (new.day, new.agent_id, new.charged::integer, new.work_tokens))
+    as c (day, agent, runs, tokens)
+  where c.day is not null and c.agent is not null
+  group by c.day, c.agent;
+  return null;
+end $$;
+--> statement-breakpoint
+create function spend_of_rows() returns trigger language plpgsql as $$
+declare v_sign integer := case tg_op when 'DELETE' then -1 else 1 end;
+begin
+  perform spend_again(r.day, r.agent_id, v_sign * count(*) filter (where r.charged),
+    v_sign * sum(r.work_tokens))
+  from changed r where r.day is not null and r.agent_id is not null group by r.day, r.agent_id;
+  return null;
+end $$;
+--> statement-breakpoint
+create trigger spend_of_change after update on runs for each row
+  when ((old.day, old.agent_id, old.charged, old.work_tokens)
+        is distinct from (new.day, new.agent_id, new.charged, new.work_tokens))
+  execute function spend_of_change();
+--> statement-breakpoint
+create trigger spend_of_new after insert on runs referencing new table as changed
+  for each statement execute function spend_of_rows();
+--> statement-breakpoint
+create trigger spend_of_gone after delete on runs referencing old table as changed
+  for each statement execute function spend_of_rows();
+--> statement-breakpoint
+insert into spend (day, agent_id, runs, work_tokens)
+select day, agent_id, count(*) filter (where charged), sum(work_tokens) from runs
+where day is not null and agent_id is not null group by day, agent_id;
+--> statement-breakpoint
+create or replace function charged_to(p_agent text, p_day date) returns bigint
+language sql stable as $$
+  select coalesce((select runs from spend where agent_id = p_agent and day = p_day), 0)::bigint
+$$;
+--> statement-breakpoint
+-- Work tokens of a day: spent on it, plus what open runs of whatever day have reserved.
+create or replace function tokens_of(p_day date) returns bigint language sql stable as $$
+  select coalesce((select sum(work_tokens) from spend where day = p_day), 0)::bigint
+       + coalesce((select sum(reserved_by(r)) from runs r where state in ('ADMITTED', 'RUNNING')), 0)::bigint
+$$;
+--> statement-breakpoint
+-- A brief asks what was said about each execution, and an invariant of every task that landed.
+create index if not exists runs_reviewed on runs (reviewed_run_id) where reviewed_run_id is not null;
+--> statement-breakpoint
+-- Decided under a policy version or a roster that is no longer in force.
+create or replace function outdated_inbox() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(workflow_id), '[]') from tasks
+  where status = 'INBOX' and ended_at is null and first_execution_run_id is not null
+    and admission_policy_version is distinct from (policy_now('auto-approve')).version
+$$;
+--> statement-breakpoint
+create function may_review(a agents, t tasks, p_executor text, p_seat integer) returns boolean
+language sql stable as $$
+  select a.reviews and a.id <> p_executor and can_work(a)
+    and (cardinality(t.reviewers) = 0 or a.id = t.reviewers[p_seat + 1])
+$$;
+--> statement-breakpoint
+-- The named reviewer of a seat, else the least loaded of those who may review; null when there is
+-- none. Queued and running ones are counted apart: each has its own index.
+create or replace function choose_reviewer(t tasks, p_executor text, p_seat integer) returns text
+language sql stable as $$
+  select a.id from agents a where may_review(a, t, p_executor, p_seat)
+  order by
+    (select count(*) from runs r where r.agent_id = a.id and r.state = 'QUEUED') + slots_of(a.id),
+    -- Whoever knows the task goes on with it; the others of the squad stand by.
+    (select count(*) from runs r where r.task_id = t.id and r.agent_id = a.id) desc,
+    a.id
+  limit 1
+$$;
+--> statement-breakpoint
+-- Every seat can be filled: asked before anything is executed, of each run in line.
+create or replace function has_reviewers(t tasks, p_executor text) returns boolean
+language sql stable as $$
+  select bool_and(exists (select 1 from agents a where may_review(a, t, p_executor, seat)))
+  from generate_series(0, seats_of(t) - 1) seat
+$$;
+--> statement-breakpoint
+-- What a queued run waits for, by name alone: the same at any length of the line. Null: it is held.
+create function wait_reason(r runs, p_limits policies, p_now timestamptz, p_today date) returns text
+language plpgsql stable as $$
+declare a agents; v_gate text := run_gate(r, p_now);
+begin
+  if v_gate = 'held' then return null; end if;
+  if v_gate is not null then return v_gate; end if;
+  select * into a from agents where id = r.agent_id;
+  if slots_of(a.id) >= limit_of(p_limits, 'maxConcurrentPerAgent') then return 'slot'; end if;
+  if not r.charged and charged_to(a.id, p_today) >= daily_limit(p_limits, a) then
+    return 'daily-runs';
+  end if;
+  -- Only the first in line is measured; whoever stands behind it waits for the same.
+  if tokens_of(p_today) + (line_head(p_limits, p_now, p_today)).estimate
+     > limit_of(p_limits, 'maxDailyTokens') then return 'daily-tokens'; end if;
+  return 'slot'; -- promotion is due
+end $$;
+--> statement-breakpoint
+create or replace function opened_json(r runs) returns jsonb language sql stable as $$
+  select jsonb_build_object('id', r.id, 'kind', r.kind, 'number', r.number, 'cycle', r.cycle,
+    'seat', r.seat, 'state', r.state, 'agent', r.agent_id,
+    'agentName', (select name from agents where id = r.agent_id),
+    'wait', case when r.state = 'QUEUED' then wait_reason(r, policy_now('execution-limits'),
+      clock_timestamp(), day_of(clock_timestamp())) end)
+$$;
+--> statement-breakpoint
+-- The same with rule, value and place in line, for who asks.
+create or replace function run_wait(r runs) returns jsonb language plpgsql stable as $$
+declare
+  v_limits policies := policy_now('execution-limits'); v_now timestamptz := clock_timestamp();
+  v_today date := day_of(v_now); v_reason text; v_rule text; v_value text; v_detail text;
+  v_place jsonb; v_head runs; v_enough bigint; a agents;
+begin
+  if r.state <> 'QUEUED' then return null; end if;
+  v_reason := wait_reason(r, v_limits, v_now, v_today);
+  if v_reason is null then return null; end if;
+  select * into a from agents where id = r.agent_id;
+  case v_reason
+    when 'slot' then
+      if slots_of(a.id) >= limit_of(v_limits, 'maxConcurrentPerAgent') then
+        v_rule := 'execution-limits.maxConcurrentPerAgent';
+        v_value := limit_of(v_limits, 'maxConcurrentPerAgent');
+        v_detail := format('%s runs %s', a.id, slots_of(a.id));
+      else
+        v_detail := 'promotion is due';
+      end if;
+    when 'daily-runs' then
+      v_rule := 'execution-limits.' || case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end;
+      v_value := daily_limit(v_limits, a);
+      v_detail := format('%s has started %s today (%s)', a.id, charged_to(a.id, v_today), v_today);
+    when 'daily-tokens' then
+      v_head := line_head(v_limits, v_now, v_today);
+      v_rule := 'execution-limits.maxDailyTokens';
+      v_value := limit_of(v_limits, 'maxDailyTokens');
+      v_detail := format('%s of today (%s) are spent or reserved and %s needs %s', tokens_of(v_today),
+        v_today, case when v_head.id = r.id then 'this run' else 'the first in line' end, v_head.estimate);
+    when 'agent-disabled' then
+      v_rule := 'agent ' || a.id;
+      v_detail := coalesce(a.paused_reason, 'disabled');
+      v_value := case when a.enabled then 'paused' else 'disabled' end;
+    when 'no-backend' then
+      v_rule := 'agent ' || a.id; v_value := a.backend::text;
+    when 'squad-paused' then
+      select 'squad', squad_paused_by, squad_pause_why() into v_rule, v_value, v_detail
+      from installation where id = 1;
+    when 'back-off' then
+      v_detail := to_char(r.available_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+    else null;
+  end case;
+  if v_reason in ('slot', 'daily-runs', 'daily-tokens') then
+    if not v_limits.enabled then -- its figures count for nothing: no other one would help
+      v_rule := 'execution-limits'; v_value := 'disabled';
+      v_detail := 'the policy execution-limits is disabled, so nothing runs';
+    elsif v_rule is not null then
+      v_enough := limit_enough(r, v_reason, v_today);
+    end if;
+    select jsonb_build_object('position', count(*) filter (where (q.priority, -q.place) >= (r.priority, -r.place)),
+                              'of', count(*)) into v_place
+    from runs q where (q.agent_id = r.agent_id or v_reason = 'daily-tokens') and q.state = 'QUEUED'
+      and q.hold is null;
+  end if;
+  return jsonb_build_object('reason', v_reason, 'rule', v_rule, 'value', v_value,
+    'since', r.queued_at, 'place', v_place, 'detail', v_detail,
+    'policyVersion', v_limits.version, 'agent', r.agent_id, 'enough', v_enough);
+end $$;
