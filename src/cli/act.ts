@@ -59,7 +59,8 @@ export function actOnService(
 }
 
 async function explain(house: House, error: unknown): Promise<ExitCode> {
-  const message = isConnection(error) ? awayMessage(error) : messageOf(error);
+  const lost = lostConnection(error);
+  const message = lost === null ? messageOf(error) : awayMessage(lost);
   // Settings that cannot be read are the error itself: then the plain name is all we have.
   const ways = await house.settings().then(
     (settings) => settings.ways,
@@ -68,7 +69,7 @@ async function explain(house: House, error: unknown): Promise<ExitCode> {
   process.stderr.write(`mission: ${ways === null ? message : ways.inText(message)}\n`);
   if (error instanceof ServiceError) return EXIT_OF[error.kind];
   if (error instanceof UsageError || nameOf(error) === 'ConfigError') return EXIT.usage;
-  return isConnection(error) ? EXIT.unreachable : EXIT.failed;
+  return lost === null ? EXIT.failed : EXIT.unreachable;
 }
 
 const messageOf = (error: unknown): string =>
@@ -79,8 +80,10 @@ const awayMessage = (error: unknown): string =>
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
 
-/** The database went away under a command. */
-function isConnection(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return /^(ECONN|ETIMEDOUT|ENOTFOUND|CONNECT|57P0|08)/.test(code) || code === 'ENOENT';
+/** What says that the database went away under a command; a query's failure is wrapped round it. */
+function lostConnection(error: unknown): Error | null {
+  if (!(error instanceof Error)) return null;
+  const code = 'code' in error ? String(error.code) : '';
+  const lost = /^(ECONN|ETIMEDOUT|ENOTFOUND|CONNECT|57P0|08)/.test(code) || code === 'ENOENT';
+  return lost ? error : lostConnection(error.cause);
 }

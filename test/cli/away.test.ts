@@ -53,3 +53,14 @@ test('without a worker a decision ends with 8 and is applied as soon as there is
   const watched = await missionOn(house)('task', 'watch', 'T-2');
   expect(watched).toMatchObject({ code: 0 });
 });
+
+test.each([
+  ['repo', 'list'],
+  ['policy', 'show'],
+  ['task', 'list'],
+])('with the database away, %s %s says so and ends with 7', async (...command) => {
+  const env = { DATABASE_URL: 'postgres://ann@127.0.0.1:1/mission' };
+  const refused = await missionOn(house, { env })(...command);
+  expect(refused).toMatchObject({ code: 7, stdout: '' });
+  expect(refused.stderr).toMatch(/^mission: the database does not answer \(connect ECONNREFUSED/);
+});
