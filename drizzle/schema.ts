@@ -163,6 +163,8 @@ export const tasks = pgTable(
     endedAt: moment('ended_at'),
     /** Working copies and refs of an ended task have been removed. */
     cleanedAt: moment('cleaned_at'),
+    /** Sent by the doctor: hidden from lists and figures, and removed after its end. */
+    canary: boolean('canary').notNull().default(false),
   },
   (t) => [
     unique('tasks_source_key').on(t.source, t.key),
@@ -214,6 +216,8 @@ export const runs = pgTable(
     /** The day it is charged to, in the policy's time zone. */
     day: date('day'),
     charged: boolean('charged').notNull().default(false),
+    /** Kept by a trigger: the limit of that moment is the one that its promotion kept. */
+    chargedAt: moment('charged_at'),
     estimate: integer('estimate').notNull().default(0),
     workTokens: integer('work_tokens').notNull().default(0),
     cacheReadTokens: integer('cache_read_tokens').notNull().default(0),
