@@ -7,6 +7,7 @@ import type { Source } from '../src/workspace/index.js';
 import type { Deps } from './deps.js';
 import { startTasks } from './follow-ups.js';
 import { wake } from './wake.js';
+import { InvariantWatch } from './watch-invariants.js';
 
 const FORGET_EVERY_MS = 3_600_000;
 const PASS_MS = 5_000;
@@ -47,6 +48,7 @@ class Pass {
   private readonly deps: Deps;
   private readonly grants = new Repeats();
   private readonly looks = new Repeats();
+  private readonly watch = new InvariantWatch();
   private closedSince = new Date(Date.now() - 24 * 3_600_000);
   private forgetAt = 0;
 
@@ -64,6 +66,7 @@ class Pass {
       { what: 'close records', done: () => this.reconcile() },
       { what: 'clean up', done: () => this.clean() },
       { what: 'let go of old transcripts', done: () => this.forget() },
+      { what: 'check the invariants', done: () => this.watch.look(this.deps.database) },
     ];
   }
 

@@ -32,6 +32,8 @@ export interface Config {
   scenarios: string | null;
   /** MISSION_EFFECTS_LOG: where each performed turn of a rehearsal is noted, for kill tests. */
   effectsLog: string | null;
+  /** MISSION_METRICS_ADDRESS: where a worker answers `/metrics`; a port alone is on 127.0.0.1. */
+  metricsAddress: string | null;
   /** MC_TEMPORAL_CLI: the program to run the dev server with. */
   temporalCli: string | null;
   /** MISSION_CACHE, else `mission-control` in the user's cache: downloaded programs. */
@@ -54,6 +56,11 @@ const name = z
   .string()
   .regex(/^[\w.-]{1,100}$/, 'it may hold only letters, digits, `.`, `_` and `-`, at most 100');
 
+const socket = z
+  .string()
+  .regex(/^((\d{1,3}\.){3}\d{1,3}:|\[[\da-f:]+\]:)?\d{1,5}$/i, 'it must be a port, or IP:port')
+  .transform((text) => (text.includes(':') ? text : `127.0.0.1:${text}`));
+
 const readable = z.string().refine(existsSync, 'there is no such file');
 
 /** An empty variable is one that is not set. Those of Temporal are read by its own library. */
@@ -68,6 +75,7 @@ const schema = z.object({
   MISSION_TASK_QUEUE: name.default('mission-control'),
   MISSION_SCENARIOS: folder.optional(),
   MISSION_EFFECTS_LOG: folder.optional(),
+  MISSION_METRICS_ADDRESS: socket.optional(),
   MC_TEMPORAL_CLI: folder.optional(),
   PATH: z.string().default(''),
   USER: z.string().optional(),
@@ -102,6 +110,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     taskQueue: data.MISSION_TASK_QUEUE,
     scenarios: data.MISSION_SCENARIOS ?? null,
     effectsLog: data.MISSION_EFFECTS_LOG ?? null,
+    metricsAddress: data.MISSION_METRICS_ADDRESS ?? null,
     temporalCli: data.MC_TEMPORAL_CLI ?? null,
     cacheDir: data.MISSION_CACHE ?? join(cache, 'mission-control'),
     searchPath: data.PATH,

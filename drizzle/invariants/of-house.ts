@@ -48,7 +48,7 @@ export const OF_HOUSE: readonly Invariant[] = [
   },
   {
     number: 11,
-    holds: 'what a run is said to have spent is what it told of its spending, while that is kept',
+    holds: 'what a run spent is what it told of it, and what a day spent is the sum of its runs',
     breaches: (sql) => sql`
       select 'T-' || t.number || ' ' || r.kind || ' ' || r.number || ': ' || r.work_tokens
         || ', not ' || told.spent as breach
@@ -57,7 +57,15 @@ export const OF_HOUSE: readonly Invariant[] = [
           + (e.event -> 'usage' ->> 'cacheWrite')::bigint
           + (e.event -> 'usage' ->> 'output')::bigint) as spent
         from run_events e where e.run_id = r.id and e.event ->> 'kind' = 'usage') told
-      where r.day >= current_date - 1 and r.work_tokens <> told.spent`,
+      where r.day >= current_date - 1 and r.work_tokens <> told.spent
+      union all
+      select 'the spend of ' || agent_id || ' on ' || day
+      from (select day, agent_id, count(*) filter (where charged) as runs, sum(work_tokens) as spent
+            from runs where day >= current_date - 1 and agent_id is not null
+            group by day, agent_id) r
+      full join (select * from spend where day >= current_date - 1) s using (day, agent_id)
+      where (coalesce(r.runs, 0), coalesce(r.spent, 0))
+        <> (coalesce(s.runs, 0), coalesce(s.work_tokens, 0))`,
   },
   {
     number: 13,

@@ -14,6 +14,7 @@ import { connect } from '../../drizzle/db.js';
 import { createBackends } from '../agents/index.js';
 import { type Config, loadConfig } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
+import { telemetryOf } from '../telemetry.js';
 import { createWorkspaces } from '../workspace/index.js';
 import { reclaim, workerIdentity } from './reclaim.js';
 import { storeOf, untilBound } from './store.js';
@@ -25,7 +26,10 @@ if (config.databaseUrl === null || config.home === null || config.temporal === n
     'A worker needs DATABASE_URL, MISSION_HOME and TEMPORAL_ADDRESS; `mission up` sets them.',
   );
 }
-Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
+Runtime.install({
+  shutdownSignals: ['SIGTERM', 'SIGINT'],
+  ...telemetryOf(config.metricsAddress),
+});
 const { namespace, taskQueue } = config;
 const connection = await reach(config.temporal);
 const database = connect(config.databaseUrl);

@@ -210,6 +210,11 @@ const PLANTED: readonly Planted[] = [
      from runs where agent_id = 'operator'`),
   ],
   [
+    11,
+    'a figure that is not the sum of its rows',
+    plant(`update spend set work_tokens = work_tokens + 1 where agent_id = 'operator'`),
+  ],
+  [
     12,
     'a run that outlives its task',
     plant(`update tasks set status = 'CANCELLED',

@@ -18,7 +18,11 @@ export interface WorkerProcess {
 }
 
 /** Starts `src/main/worker.ts` on the queue of a house. */
-export function startWorkerProcess(house: House, effectsLog: string): WorkerProcess {
+export function startWorkerProcess(
+  house: House,
+  effectsLog: string,
+  more: Readonly<Record<string, string>> = {},
+): WorkerProcess {
   const { address, namespace } = temporal();
   const env = {
     ...process.env,
@@ -28,6 +32,7 @@ export function startWorkerProcess(house: House, effectsLog: string): WorkerProc
     MISSION_EFFECTS_LOG: effectsLog,
     TEMPORAL_ADDRESS: address,
     TEMPORAL_NAMESPACE: namespace,
+    ...more,
   };
   const args = ['--import', 'tsx', WORKER];
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
