@@ -5,12 +5,25 @@ import { type Copy, markerPath, readMarkers } from './marker.js';
 import { MIRROR_MARKER } from './mirror.js';
 import { copiesPath, lockPath, mirrorPath, type Source } from './names.js';
 
+/** A marker takes a moment to be written: a draft this old is of a worker that was killed. */
+const DRAFT_AGE_MS = 60_000;
+
 /**
  * The copies that carry our marker, half-deleted ones included. Nothing else in the folder is ours
- * to remove.
+ * to remove but drafts of markers that a crash has left, which go on the way.
  */
 export async function listCopies(home: string): Promise<Copy[]> {
+  await dropDrafts(copiesPath(home));
   return await readMarkers(home);
+}
+
+async function dropDrafts(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((each) => each.endsWith('.json.new'))) {
+    const draft = await lstat(join(folder, name)).catch(() => null);
+    if (draft === null || Date.now() - draft.mtimeMs < DRAFT_AGE_MS) continue;
+    await rm(join(folder, name), { force: true });
+  }
 }
 
 /**

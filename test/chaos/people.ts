@@ -53,7 +53,9 @@ function duty(world: World, task: OpenTask, done: Set<string>): Duty | null {
     return ['approve', (handle) => handle.approve()];
   }
   if (task.status === 'BLOCKED') return unblocking(task, plan?.kind, once('reassign'));
-  if (habit === 'cancels' && task.running) return ['cancel', (handle) => handle.cancel()];
+  if (habit === 'cancels' && task.running && once('cancel')) {
+    return ['cancel', (handle) => handle.cancel()];
+  }
   if (habit === 'pauses' && once('pause')) return ['pause', (handle) => handle.pause()];
   if (habit === 'guides' && once('guide')) {
     return ['guide', (handle) => handle.guide('Mind the edges')];

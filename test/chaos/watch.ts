@@ -93,7 +93,7 @@ function processFacts(pid: number): Sample['worker'] | null {
   }
 }
 
-/** Working copies that are on disk. */
+/** What is left of working copies on disk; a marker's draft counts as well. */
 export function copiesIn(home: string): string[] {
   const folder = join(home, 'copies');
   try {

@@ -8,6 +8,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -214,6 +215,17 @@ test('cleanup: what carries our marker, half-deleted and read-only copies too', 
   await workspaces.removeMirror(source);
   expect(await workspaces.listMirrors()).toEqual([]);
   expect(lstatSync(strange).isDirectory()).toBe(true);
+});
+
+test('the draft of a marker that a kill has left goes; one being written stays', async () => {
+  const { workspaces, work, home } = await bench();
+  await work({});
+  const drafts = ['left', 'fresh'].map((name) => join(home, 'copies', `${name}.json.new`));
+  for (const draft of drafts) writeFileSync(draft, '');
+  const before = new Date(Date.now() - 120_000);
+  utimesSync(drafts[0] ?? '', before, before);
+  await workspaces.listCopies();
+  expect(drafts.map((draft) => existsSync(draft))).toEqual([false, true]);
 });
 
 test('two workers make the same mirror at once', async () => {
