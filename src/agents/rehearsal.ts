@@ -75,6 +75,10 @@ export function fill(template: string, request: RunRequest): string {
     answer: request.answer ?? '',
     run: String(request.number),
     attempt: String(request.attempt),
+    task: String(request.task.number),
   };
-  return template.replace(/\{\{(answer|run|attempt)\}\}/g, (_, name: string) => values[name] ?? '');
+  return template.replace(
+    /\{\{(answer|run|attempt|task)\}\}/g,
+    (_, name: string) => values[name] ?? '',
+  );
 }
