@@ -1,0 +1,68 @@
+import { cpus, totalmem } from 'node:os';
+import type { CellResult } from './cell.js';
+import { FAULT_NAMES, type FaultName } from './faults.js';
+import { STEP_NAMES, type StepName } from './steps.js';
+import { MOMENTS, type Moment } from './trap.js';
+
+/** Step × fault, as Markdown: seconds from the fault to the end of every task, or what broke. */
+export function tableOf(results: readonly CellResult[]): string {
+  const cellOf = (step: StepName, moment: Moment, fault: FaultName) => {
+    const found = results.find(
+      (one) => one.step === step && one.moment === moment && one.fault === fault,
+    );
+    if (found === undefined) return '';
+    return found.findings.length > 0 ? 'BROKEN' : `${found.seconds?.toFixed(1)}`;
+  };
+  const rows = STEP_NAMES.flatMap((step) =>
+    MOMENTS.map((moment) => [
+      `${moment} ${step}`,
+      ...FAULT_NAMES.map((fault) => cellOf(step, moment, fault)),
+    ]),
+  );
+  const head = ['', ...FAULT_NAMES];
+  const rule = head.map((_, index) => (index === 0 ? '---' : '---:'));
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** `140 cells, 0 broken; …` */
+export function summaryOf(results: readonly CellResult[]): string {
+  const times = results.flatMap(({ seconds }) => seconds ?? []).sort((one, other) => one - other);
+  const at = (share: number) => times[Math.ceil(share * times.length) - 1]?.toFixed(1) ?? '–';
+  const broken = results.filter(({ findings }) => findings.length > 0).length;
+  return (
+    `${results.length} cells, ${broken} broken; all tasks ended ${at(0.5)} s after the fault ` +
+    `in the median, ${at(0.95)} s at p95, ${at(1)} s at the most.`
+  );
+}
+
+export interface Versions {
+  readonly temporal: string;
+  readonly postgres: string;
+}
+
+/** The page that a whole run leaves in `docs/proof`. */
+export function pageOf(results: readonly CellResult[], versions: Versions): string {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const date = new Date().toISOString().slice(0, 10);
+  return `# The kill matrix
+
+What breaks at which call, and how long it takes until every task of the cell has ended. \`npm run
+test:matrix\` makes this page; a part of it that holds every step and every fault runs in \`npm test\`.
+
+- **Before**: a worker's call to the server was seen and withheld, then the fault came. **After**: the
+  server had done it and its answer was withheld, then the fault came. A cell whose call never came
+  has failed.
+- Counted from outside: what the scripted agents performed by their own log, the files and commits
+  that landed, and the list of what was filed. 0 lost, 0 duplicated, 0 stranded; a turn is performed
+  again only when Postgres had not stored its checkpoint; all invariants hold.
+- Each agent does one run at a time, so that tasks wait for each other; the seconds hold the work
+  that was left, and the start of what was killed.
+
+${summaryOf(results)}
+
+${date}, ${cpus().length} cores, ${memory} GiB of memory, Node ${process.version.slice(1)}, Temporal CLI
+${versions.temporal}, Postgres ${versions.postgres}; both flush to disk. Seconds:
+
+${tableOf(results)}
+`;
+}
