@@ -45,6 +45,8 @@ const DEFECTS_MAX = 3;
 export async function performRun(deps: Deps, ref: RunRef, craft: Craft): Promise<RunEnd> {
   return heartbeating(async (beating) => {
     const started = await startAttempt(deps.database, ref.id, deps.worker);
+    // The attempt before may have been lost between its close and its signals.
+    if (started.kind !== 'go') await wake(started.wake);
     if (started.kind === 'closed') return started.end;
     if (started.kind === 'queued') {
       return { kind: 'requeued', admitted: false, wait: started.wait, standing: started.standing };

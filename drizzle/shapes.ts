@@ -91,8 +91,13 @@ export interface StoredCheckpoint {
 }
 
 export type Started =
-  | { readonly kind: 'closed'; readonly end: RunEnd }
-  | { readonly kind: 'queued'; readonly wait: WaitReason | null; readonly standing: Standing }
+  | { readonly kind: 'closed'; readonly end: RunEnd; readonly wake: readonly Wake[] }
+  | {
+      readonly kind: 'queued';
+      readonly wait: WaitReason | null;
+      readonly standing: Standing;
+      readonly wake: readonly Wake[];
+    }
   | {
       readonly kind: 'go';
       readonly attempt: number;

@@ -38,14 +38,17 @@ function isProvedDead(identity: string): boolean {
 
 /**
  * Hands what dead workers had in hand back to Temporal at once, instead of after the heartbeat
- * timeout. Only tasks that may have a pending activity are looked at, and upkeep.
+ * timeout. Only tasks that may have a pending activity are looked at, and upkeep: those with a run
+ * in hand, and those that moved within the last minute, since an activity may be lost between the
+ * statement that ends its run or task and its own end.
  */
 export async function reclaim(client: Client, database: Database): Promise<number> {
   const rows = await database.sql<{ workflowId: string }[]>`
     select distinct t.workflow_id as "workflowId" from tasks t
     left join runs r on r.task_id = t.id and r.state in ('ADMITTED', 'RUNNING')
-    where t.ended_at is null and t.first_execution_run_id is not null
-      and (r.id is not null or t.status = 'LANDING')`;
+    where t.first_execution_run_id is not null
+      and (r.id is not null or t.status = 'LANDING'
+        or t.updated_at > clock_timestamp() - interval '1 minute')`;
   const workflows = [UPKEEP_ID, ...rows.map(({ workflowId }) => workflowId)];
   const reclaimed = await Promise.all(workflows.map((id) => giveBack(client, id)));
   return reclaimed.reduce((sum, count) => sum + count, 0);
