@@ -91,10 +91,11 @@ begin
   update tasks set cleaned_at = clock_timestamp() where id = p_task;
 end $$;
 --> statement-breakpoint
--- Waiting runs of an agent that one figure holds: who waits, since when, and how much that figure
--- lets through. Read with the functions that promote, so that both say the same.
+-- Waiting runs that one figure of the limits holds: how much it lets through, how much waits behind
+-- it (runs, or tokens), since when, how long such runs take, and the figure that would let them go.
+-- Read with the functions that promote, so that both say the same.
 create function throttled() returns table (
-  agent text, field text, figure bigint, waiting bigint, since timestamptz, typical interval
+  agent text, field text, figure bigint, waiting bigint, waited interval, typical interval, enough bigint
 ) language sql stable as $$
   with l as materialized (select policy_now('execution-limits') as limits,
     day_of(clock_timestamp()) as today, clock_timestamp() as instant),
@@ -106,7 +107,7 @@ create function throttled() returns table (
     where run_gate(q, l.instant) is null
   ),
   held as (
-    select a.id as agent, f.field, f.figure, count(*) as waiting, min(q.queued_at) as since
+    select a.id as agent, f.field, f.figure, f.used, count(*) as waiting, min(q.queued_at) as since
     from l cross join agents a
     cross join lateral (values
       ('maxConcurrentPerAgent', limit_of(l.limits, 'maxConcurrentPerAgent'), slots_of(a.id), true),
@@ -114,16 +115,21 @@ create function throttled() returns table (
        daily_limit(l.limits, a), charged_to(a.id, l.today), false)) f (field, figure, used, of_slots)
     join queued q on q.agent_id = a.id and (f.of_slots or not q.charged)
     where f.used >= f.figure and (l.limits).enabled
-    group by a.id, f.field, f.figure
+    group by a.id, f.field, f.figure, f.used
     union all
-    select null, 'maxDailyTokens', limit_of(l.limits, 'maxDailyTokens'), sum(q.estimate), min(q.queued_at)
+    select null, 'maxDailyTokens', limit_of(l.limits, 'maxDailyTokens'), tokens_of(l.today),
+      sum(q.estimate), min(q.queued_at)
     from l cross join lateral line_head(l.limits, l.instant, l.today) h cross join queued q
     where h.id is not null and (l.limits).enabled
       and tokens_of(l.today) + h.estimate > limit_of(l.limits, 'maxDailyTokens')
-    group by l.limits
+    group by l.limits, l.today
   )
-  select h.*, (select avg(r.ended_at - r.started_at) from (
-    select ended_at, started_at from runs where agent_id = h.agent and state = 'SUCCEEDED'
-    order by ended_at desc nulls last limit 20) r)
+  select h.agent, h.field, h.figure, h.waiting, clock_timestamp() - h.since,
+    (select avg(r.ended_at - r.started_at) from (
+      select ended_at, started_at from runs where agent_id = h.agent and state = 'SUCCEEDED'
+      order by ended_at desc nulls last limit 20) r),
+    -- More slots pass the line on; what a day is short of, it needs in full.
+    case h.field when 'maxConcurrentPerAgent' then (h.figure + h.waiting + 1) / 2
+      else h.used + h.waiting end
   from held h
 $$;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { lockedDoor } from '../service/door.js';
 import type { LockedDoor, Repaired } from '../service/index.js';
 import { act, actOnService, type Exits, type Stage } from './act.js';
 import { EXIT } from './exit.js';
@@ -96,7 +97,7 @@ async function status({ house, terminal }: Stage): Promise<number> {
 function notWatched({ phase, home }: StackState): LockedDoor[] {
   if (phase !== 'killed') return [];
   const sentence = `mission up was killed, and nobody watches what it had started (${home})`;
-  return [{ door: 'not-watched', sentence, command: 'mission up' }];
+  return [lockedDoor('not-watched', sentence, 'mission up')];
 }
 
 function statusText(found: StatusDocument, terminal: Terminal): string {

@@ -17,6 +17,7 @@ import {
 } from '../contract.js';
 import type { Priority } from '../domain/task.js';
 import { Timeout, Unreachable } from './errors.js';
+import { type Inspected, inspect, isAnswered, type Running, runningTasks } from './inspect.js';
 import { ask, type Link } from './link.js';
 
 export interface Poller {
@@ -53,6 +54,12 @@ export interface Engine {
   startUpkeep(): Promise<void>;
   /** Who polls the queue for workflows; one that was killed stays listed for minutes. */
   pollers(): Promise<Poller[]>;
+  /** Who polls it for runs. */
+  runPollers(): Promise<Poller[]>;
+  /** Whether a worker answers for upkeep, which has to run. */
+  isAnswered(): Promise<boolean>;
+  inspect(workflowId: string): Promise<Inspected>;
+  runningTasks(most: number): Promise<{ running: readonly Running[]; whole: boolean }>;
   store(): Promise<Store>;
   close(): Promise<void>;
 }
@@ -131,7 +138,11 @@ function engineOver(link: Link): Engine {
           staticSummary: 'Keeps the house: starts what was filed, wakes, reconciles, cleans',
         });
       }),
-    pollers: () => pollers(link),
+    pollers: () => pollers(link, WORKFLOW_TASKS),
+    runPollers: () => pollers(link, ACTIVITY_TASKS),
+    isAnswered: () => isAnswered(link),
+    inspect: (workflowId) => inspect(link, workflowId),
+    runningTasks: (most) => runningTasks(link, most),
     store: () => store(link),
     close: () => link.connection.close(),
   };
@@ -164,15 +175,16 @@ const look = (link: Link, workflowId: string) =>
     }
   });
 
-/** Number of `TASK_QUEUE_TYPE_WORKFLOW`. */
+/** Numbers of `TASK_QUEUE_TYPE_WORKFLOW` and `TASK_QUEUE_TYPE_ACTIVITY`. */
 const WORKFLOW_TASKS = 1;
+const ACTIVITY_TASKS = 2;
 
-const pollers = (link: Link) =>
+const pollers = (link: Link, taskQueueType: number) =>
   ask(link, { what: 'describe', workflowId: link.taskQueue }, async () => {
     const described = await link.client.workflowService.describeTaskQueue({
       namespace: link.namespace,
       taskQueue: { name: link.taskQueue },
-      taskQueueType: WORKFLOW_TASKS,
+      taskQueueType,
     });
     return (described.pollers ?? []).map(({ identity, lastAccessTime }) => ({
       identity: identity ?? '',

@@ -19,6 +19,7 @@ export function openService({ config, place }: Surroundings): {
   let engine: Promise<Engine> | null = null;
   const service = createService({
     database,
+    ownDatabase: config.databaseUrl !== null,
     engine: () => (engine ??= openEngineOf(config, state)),
     principal: `person:${config.user.replaceAll(/\s+/g, '-')}`,
     door: 'cli',

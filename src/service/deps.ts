@@ -11,6 +11,8 @@ export interface Probed {
 /** All that the verbs stand on. */
 export interface ServiceDeps {
   readonly database: Database;
+  /** Whether it is a server of the person's own, which nothing here can start. */
+  readonly ownDatabase?: boolean;
   /** Loaded when it is first needed: half of the commands read the records alone. */
   engine(): Promise<Engine>;
   /** Who acts, as in `person:ann`, and through which door. */

@@ -1,37 +1,20 @@
+import type { Setting, Throttled } from '../../drizzle/read-doors.js';
 import type { AgentRow, HouseFacts, PolicyRow, WaitRow } from '../../drizzle/read-house.js';
 import { decideAdmission } from '../domain/admission.js';
 import { taskLabel } from '../domain/ids.js';
 import { advisedLimit, type Policy, type PolicyName } from '../domain/policy.js';
 import { PRIORITIES } from '../domain/task.js';
 import { counted } from '../domain/text.js';
+import { type LockedDoor, lockedDoor } from './door.js';
+import { throttles } from './throttles.js';
 import { byWhom, idleReviewer, reviewElsewhere } from './waits.js';
 
-/** Something that keeps work from going on, by name, and the command that opens it. */
-export interface LockedDoor {
-  readonly door: DoorName;
-  readonly sentence: string;
-  readonly command: string | null;
+/** Who set what, and what the limits hold. */
+interface Behind {
+  readonly settings: readonly Setting[];
+  readonly throttled: readonly Throttled[];
 }
-
-/** A closed list: scripts that watch `mission status --json` sort by it. */
-export const DOOR_NAMES = [
-  /** `mission up` was killed: what it had started is not watched any more. */
-  'not-watched',
-  'database-away',
-  'temporal-away',
-  'other-temporal-store',
-  'no-poller',
-  'no-upkeep',
-  'tasks-not-started',
-  'auto-approve-matches-none',
-  'policy-disabled',
-  'limit-zero',
-  'no-reviewer',
-  'agent-off-with-work',
-  'no-backend',
-  'squad-paused',
-] as const;
-export type DoorName = (typeof DOOR_NAMES)[number];
+type SettingOf = (rule: string) => Setting | null;
 
 /** The doors that the records tell about. */
 export function doorsOfRecords(
@@ -39,23 +22,33 @@ export function doorsOfRecords(
   policies: readonly PolicyRow[],
   agents: readonly AgentRow[],
   waits: readonly WaitRow[],
+  { settings, throttled }: Behind = { settings: [], throttled: [] },
 ): LockedDoor[] {
+  const settingOf: SettingOf = (rule) => settings.find((each) => each.rule === rule) ?? null;
   return [
-    ...pausedSquad(house),
-    ...policies.flatMap((policy) => [...disabled(policy), ...zeroLimits(policy, waits)]),
-    ...autoApproveOf(house, policies, agents),
-    ...withoutReviewer(agents, waits),
-    ...agents.flatMap(offWithWork),
+    ...pausedSquad(house, settingOf),
+    ...policies.flatMap((policy) => [
+      ...disabled(policy, settingOf),
+      ...zeroLimits(policy, waits, settingOf),
+    ]),
+    ...autoApproveOf(house, policies, agents, settingOf),
+    ...throttles(throttled, settingOf),
+    ...withoutAgent(agents, settingOf),
+    ...withoutReviewer(agents, waits, settingOf),
+    ...agents.flatMap((agent) => offWithWork(agent, settingOf)),
     ...withoutBackend(house, agents),
     ...unstarted(house),
   ];
 }
 
-function pausedSquad({ squadPaused, squadPausedBy, squadPausedWhy }: HouseFacts): LockedDoor[] {
+function pausedSquad(
+  { squadPaused, squadPausedBy, squadPausedWhy }: HouseFacts,
+  settingOf: SettingOf,
+): LockedDoor[] {
   if (!squadPaused) return [];
   const by = byWhom(squadPausedBy, squadPausedWhy) ?? 'by nobody known';
   const sentence = `nothing starts: the squad is paused ${by}`;
-  return [{ door: 'squad-paused', sentence, command: 'mission resume' }];
+  return [lockedDoor('squad-paused', sentence, 'mission resume', settingOf('squad'))];
 }
 
 /** What stops while a policy is off: it lets nothing through, not everything. */
@@ -68,11 +61,13 @@ export const WITHOUT_POLICY = {
   retention: 'nothing is removed',
 } as const satisfies Record<PolicyName, string>;
 
-function disabled({ name, enabled, version, by }: PolicyRow): LockedDoor[] {
+function disabled({ name, enabled, version, by }: PolicyRow, settingOf: SettingOf): LockedDoor[] {
   if (enabled) return [];
   const off = `the policy ${name} is disabled (version ${version}, by ${by})`;
   const sentence = `${off}: ${WITHOUT_POLICY[name]}`;
-  return [{ door: 'policy-disabled', sentence, command: `mission policy enable ${name}` }];
+  const command = `mission policy enable ${name}`;
+  const setting = settingOf(name) ?? { rule: name, value: 'disabled', by, at: '' };
+  return [lockedDoor('policy-disabled', sentence, command, setting)];
 }
 
 const EFFECTS: Readonly<Record<string, string>> = {
@@ -86,7 +81,11 @@ const EFFECTS: Readonly<Record<string, string>> = {
   maxPerTree: 'no follow-up is filed',
   maxLandingCycles: 'the first conflict asks a person',
 };
-function zeroLimits({ name, value, version }: PolicyRow, waits: readonly WaitRow[]): LockedDoor[] {
+function zeroLimits(
+  { name, value, version, by }: PolicyRow,
+  waits: readonly WaitRow[],
+  settingOf: SettingOf,
+): LockedDoor[] {
   return Object.entries(value).flatMap(([field, limit]): LockedDoor[] => {
     if (limit !== 0) return [];
     const rule = `${name}.${field}`;
@@ -94,7 +93,8 @@ function zeroLimits({ name, value, version }: PolicyRow, waits: readonly WaitRow
     const needed = waits.flatMap((wait) => (wait.rule === rule ? [wait.enough ?? 0] : []));
     const advised = advisedLimit(name, field, 0, Math.max(0, ...needed));
     const command = `mission policy set ${name} ${field}=${advised}`;
-    return [{ door: 'limit-zero', sentence, command }];
+    const setting = settingOf(rule) ?? { rule, value: '0', by, at: '' };
+    return [lockedDoor('limit-zero', sentence, command, setting)];
   });
 }
 
@@ -103,6 +103,7 @@ function autoApproveOf(
   { lastTasks }: HouseFacts,
   policies: readonly PolicyRow[],
   agents: readonly AgentRow[],
+  settingOf: SettingOf,
 ): LockedDoor[] {
   const isAutoApprove = (each: PolicyRow): each is PolicyRow<'auto-approve'> =>
     each.name === 'auto-approve';
@@ -126,40 +127,68 @@ function autoApproveOf(
     `auto-approve ${isOpen ? last : 'can match no task of any agent'}${wait} (maxPriority ` +
     `${maxPriority}, allowedAgentTypes ${types}, version ${policy.version})`;
   const command = 'mission policy set auto-approve maxPriority=URGENT allowedAgentTypes=SPC,INT';
-  return [{ door: 'auto-approve-matches-none', sentence, command }];
+  const byPriority = isOpen && lastTasks.every(({ agentType }) => isAllowed(agentType, policy));
+  const rule = `auto-approve.${byPriority ? 'maxPriority' : 'allowedAgentTypes'}`;
+  return [lockedDoor('auto-approve-matches-none', sentence, command, settingOf(rule))];
+}
+
+const isAllowed = (type: AgentRow['type'], { value }: Policy<'auto-approve'>): boolean =>
+  value.allowedAgentTypes.some((allowed) => allowed === type);
+
+/** Nobody can execute: who reviews is needed for that. */
+function withoutAgent(agents: readonly AgentRow[], settingOf: SettingOf): LockedDoor[] {
+  const executors = agents.filter(({ reviews }) => !reviews);
+  const [first] = executors;
+  if (first === undefined || executors.some(({ canWork }) => canWork)) return [];
+  const isOff = !first.enabled || first.pausedReason !== null;
+  const command = isOff ? `mission agent enable ${first.id}` : `mission agent show ${first.id}`;
+  const sentence = 'no agent can execute: each that does not review is off or has no backend';
+  return [lockedDoor('no-agent', sentence, command, settingOf(`agent ${first.id}`))];
 }
 
 /** Nobody at all, or none of those whom a task names. */
-function withoutReviewer(agents: readonly AgentRow[], waits: readonly WaitRow[]): LockedDoor[] {
+function withoutReviewer(
+  agents: readonly AgentRow[],
+  waits: readonly WaitRow[],
+  settingOf: SettingOf,
+): LockedDoor[] {
   const reviewers = agents.filter(({ reviews }) => reviews);
   if (!reviewers.some(({ canWork }) => canWork)) {
     const first = reviewers[0]?.id;
     const sentence = 'no agent can review: nothing is executed that could not be reviewed';
     const command = first === undefined ? null : `mission agent enable ${first}`;
-    return [{ door: 'no-reviewer', sentence, command }];
+    return [lockedDoor('no-reviewer', sentence, command, settingOf(`agent ${first}`))];
   }
   const doors = waits.flatMap((wait) =>
-    wait.reason === 'no-reviewer' ? [withoutOwnReviewer(wait, agents)] : [],
+    wait.reason === 'no-reviewer' ? [withoutOwnReviewer(wait, agents, settingOf)] : [],
   );
   // One command opens it for all who wait for the same.
   const commands = doors.map(({ command }) => command);
   return doors.filter(({ command }, index) => commands.indexOf(command) === index);
 }
 
-function withoutOwnReviewer(wait: WaitRow, agents: readonly AgentRow[]): LockedDoor {
+function withoutOwnReviewer(
+  wait: WaitRow,
+  agents: readonly AgentRow[],
+  settingOf: SettingOf,
+): LockedDoor {
   const idle = idleReviewer(wait, agents);
   const [elsewhere = null] = reviewElsewhere(wait, agents);
   const who = wait.reviewers.length === 0 ? 'who may' : wait.reviewers.join(', ');
   const sentence = `${taskLabel(wait.number)} waits for a reviewer (${who}), and none can work`;
   const command = idle === null ? elsewhere : `mission agent enable ${idle}`;
-  return { door: 'no-reviewer', sentence, command };
+  return lockedDoor('no-reviewer', sentence, command, settingOf(`agent ${idle}`));
 }
 
-function offWithWork({ id, enabled, pausedReason, queued }: AgentRow): LockedDoor[] {
+function offWithWork(
+  { id, enabled, pausedReason, queued }: AgentRow,
+  settingOf: SettingOf,
+): LockedDoor[] {
   if ((enabled && pausedReason === null) || queued === 0) return [];
   const why = enabled ? `paused (${pausedReason})` : 'disabled';
   const sentence = `${id} is ${why}, and ${runsWaiting(queued)}`;
-  return [{ door: 'agent-off-with-work', sentence, command: `mission agent enable ${id}` }];
+  const command = `mission agent enable ${id}`;
+  return [lockedDoor('agent-off-with-work', sentence, command, settingOf(`agent ${id}`))];
 }
 
 /** While no agent is connected all is rehearsed; afterwards each needs a backend of its own. */
@@ -168,7 +197,8 @@ function withoutBackend({ rehearsing }: HouseFacts, agents: readonly AgentRow[])
   return agents.flatMap(({ id, backend, connectedAt, queued }): LockedDoor[] => {
     if (queued === 0 || (backend !== 'scripted' && connectedAt !== null)) return [];
     const sentence = `${id} has no backend connected (${backend}), and ${runsWaiting(queued)}`;
-    return [{ door: 'no-backend', sentence, command: `mission agent show ${id}` }];
+    const setting = { rule: `agent ${id}`, value: backend, by: 'nobody', at: '' };
+    return [lockedDoor('no-backend', sentence, `mission agent show ${id}`, setting)];
   });
 }
 
@@ -178,6 +208,5 @@ export const runsWaiting = (count: number): string =>
 function unstarted({ unstarted: count }: HouseFacts): LockedDoor[] {
   if (count === 0) return [];
   const tasks = counted(count, 'filed task has', 'filed tasks have');
-  const sentence = `${tasks} not been started`;
-  return [{ door: 'tasks-not-started', sentence, command: 'mission repair' }];
+  return [lockedDoor('tasks-not-started', `${tasks} not been started`, 'mission repair')];
 }

@@ -1,6 +1,6 @@
 import type { HouseFacts } from '../../drizzle/read-house.js';
 import type { Store } from '../client/engine.js';
-import type { LockedDoor } from './doors.js';
+import { type LockedDoor, lockedDoor } from './door.js';
 
 /** The door that is locked while another Temporal store answers than the one that is bound. */
 export function otherStore({ bound }: HouseFacts, store: Store): LockedDoor[] {
@@ -9,5 +9,5 @@ export function otherStore({ bound }: HouseFacts, store: Store): LockedDoor[] {
     return [];
   const sentence =
     'another Temporal store answers than the one that has the workflows of these tasks';
-  return [{ door: 'other-temporal-store', sentence, command: 'mission repair' }];
+  return [lockedDoor('other-temporal-store', sentence, 'mission repair')];
 }
