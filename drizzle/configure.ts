@@ -1,4 +1,5 @@
 /** The writes of configuration, each one SQL function that names who, by which door, and why. */
+import type { WaitReason } from '../src/domain/task.js';
 import { call, type Database } from './db.js';
 import type { Wake } from './steps.js';
 
@@ -7,23 +8,44 @@ interface By {
   readonly door: string;
 }
 
+interface NewVersion {
+  readonly name: string;
+  /** The version that was looked at: another that is in force by now is not overwritten. */
+  readonly baseVersion: number;
+  readonly value?: object;
+  readonly enabled?: boolean;
+  readonly why: string;
+}
+
+type Changed = { readonly kind: 'changed'; readonly version: number; readonly by: string };
+
 type Set = { readonly kind: 'set'; readonly wake: readonly Wake[] };
 
-export const setPolicy = (
+export const setPolicy = (database: Database, given: By & NewVersion) =>
+  call<(Set & { readonly version: number }) | Changed>(database, 'set_policy', given);
+
+/** What `setPolicy` and the decisions after it would do now; nothing of it stays. */
+export const whatIf = (
   database: Database,
-  given: By & {
-    readonly name: string;
-    /** The version that was looked at: another that is in force by now is not overwritten. */
-    readonly baseVersion: number;
-    readonly value?: object;
-    readonly enabled?: boolean;
-    readonly why: string;
-  },
+  given: By &
+    NewVersion & {
+      readonly admissions: readonly { readonly task: string; readonly admission: object }[];
+    },
 ) =>
   call<
-    | (Set & { readonly version: number })
-    | { readonly kind: 'changed'; readonly version: number; readonly by: string }
-  >(database, 'set_policy', given);
+    | {
+        readonly kind: 'set';
+        /** Numbers of tasks. */
+        readonly started: readonly number[];
+        readonly admitted: readonly number[];
+        readonly waits: readonly {
+          readonly reason: WaitReason;
+          readonly rule: string | null;
+          readonly tasks: number;
+        }[];
+      }
+    | Changed
+  >(database, 'what_if', given);
 
 export const setAgent = (
   database: Database,

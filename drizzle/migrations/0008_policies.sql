@@ -1,4 +1,5 @@
--- What a day has spent is one row per agent, so that no step grows dearer with the runs of today.
+-- Policies: what a change would do, asked of the functions that do it; and what a day has spent, one
+-- row an agent, so that no step grows dearer with the runs of today.
 
 -- The one figure that is derived: kept by the triggers below from the runs, and compared with them
 -- by an invariant. The last lock that is taken, after line, task and run.
@@ -99,22 +100,34 @@ language sql stable as $$
   from generate_series(0, seats_of(t) - 1) seat
 $$;
 --> statement-breakpoint
--- What a queued run waits for, by name alone: the same at any length of the line. Null: it is held.
-create function wait_reason(r runs, p_limits policies, p_now timestamptz, p_today date) returns text
-language plpgsql stable as $$
-declare a agents; v_gate text := run_gate(r, p_now);
+-- Which limit holds a run that may go otherwise; `slot` also where promotion is only due.
+create function limit_reason(a agents, p_charged boolean, p_limits policies, p_now timestamptz,
+  p_today date) returns text language plpgsql stable as $$
 begin
-  if v_gate = 'held' then return null; end if;
-  if v_gate is not null then return v_gate; end if;
-  select * into a from agents where id = r.agent_id;
   if slots_of(a.id) >= limit_of(p_limits, 'maxConcurrentPerAgent') then return 'slot'; end if;
-  if not r.charged and charged_to(a.id, p_today) >= daily_limit(p_limits, a) then
+  if not p_charged and charged_to(a.id, p_today) >= daily_limit(p_limits, a) then
     return 'daily-runs';
   end if;
   -- Only the first in line is measured; whoever stands behind it waits for the same.
   if tokens_of(p_today) + (line_head(p_limits, p_now, p_today)).estimate
      > limit_of(p_limits, 'maxDailyTokens') then return 'daily-tokens'; end if;
-  return 'slot'; -- promotion is due
+  return 'slot';
+end $$;
+--> statement-breakpoint
+create function limit_field(a agents, p_reason text) returns text language sql immutable as $$
+  select case p_reason when 'slot' then 'maxConcurrentPerAgent'
+    when 'daily-runs' then case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end
+    when 'daily-tokens' then 'maxDailyTokens' end
+$$;
+--> statement-breakpoint
+-- What a queued run waits for, by name alone: the same at any length of the line. Null: it is held.
+create function wait_reason(r runs, p_limits policies, p_now timestamptz, p_today date) returns text
+language plpgsql stable as $$
+declare a agents; v_gate text := run_gate(r, p_now);
+begin
+  if v_gate is not null then return nullif(v_gate, 'held'); end if;
+  select * into a from agents where id = r.agent_id;
+  return limit_reason(a, r.charged, p_limits, p_now, p_today);
 end $$;
 --> statement-breakpoint
 create or replace function opened_json(r runs) returns jsonb language sql stable as $$
@@ -130,7 +143,7 @@ create or replace function run_wait(r runs) returns jsonb language plpgsql stabl
 declare
   v_limits policies := policy_now('execution-limits'); v_now timestamptz := clock_timestamp();
   v_today date := day_of(v_now); v_reason text; v_rule text; v_value text; v_detail text;
-  v_place jsonb; v_head runs; v_enough bigint; a agents;
+  v_place jsonb; v_head runs; v_enough bigint; v_field text; a agents;
 begin
   if r.state <> 'QUEUED' then return null; end if;
   v_reason := wait_reason(r, v_limits, v_now, v_today);
@@ -139,20 +152,17 @@ begin
   case v_reason
     when 'slot' then
       if slots_of(a.id) >= limit_of(v_limits, 'maxConcurrentPerAgent') then
-        v_rule := 'execution-limits.maxConcurrentPerAgent';
-        v_value := limit_of(v_limits, 'maxConcurrentPerAgent');
+        v_field := limit_field(a, v_reason);
         v_detail := format('%s runs %s', a.id, slots_of(a.id));
       else
         v_detail := 'promotion is due';
       end if;
     when 'daily-runs' then
-      v_rule := 'execution-limits.' || case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end;
-      v_value := daily_limit(v_limits, a);
+      v_field := limit_field(a, v_reason);
       v_detail := format('%s has started %s today (%s)', a.id, charged_to(a.id, v_today), v_today);
     when 'daily-tokens' then
       v_head := line_head(v_limits, v_now, v_today);
-      v_rule := 'execution-limits.maxDailyTokens';
-      v_value := limit_of(v_limits, 'maxDailyTokens');
+      v_field := limit_field(a, v_reason);
       v_detail := format('%s of today (%s) are spent or reserved and %s needs %s', tokens_of(v_today),
         v_today, case when v_head.id = r.id then 'this run' else 'the first in line' end, v_head.estimate);
     when 'agent-disabled' then
@@ -172,7 +182,9 @@ begin
     if not v_limits.enabled then -- its figures count for nothing: no other one would help
       v_rule := 'execution-limits'; v_value := 'disabled';
       v_detail := 'the policy execution-limits is disabled, so nothing runs';
-    elsif v_rule is not null then
+    elsif v_field is not null then
+      v_rule := 'execution-limits.' || v_field;
+      v_value := limit_of(v_limits, v_field);
       v_enough := limit_enough(r, v_reason, v_today);
     end if;
     select jsonb_build_object('position', count(*) filter (where (q.priority, -q.place) >= (r.priority, -r.place)),
@@ -184,3 +196,127 @@ begin
     'since', r.queued_at, 'place', v_place, 'detail', v_detail,
     'policyVersion', v_limits.version, 'agent', r.agent_id, 'enough', v_enough);
 end $$;
+--> statement-breakpoint
+-- How many tasks in line wait for what, and by which rule: one group after the other, so that it
+-- answers as quickly for a long line as for a short one.
+create function line_waits() returns jsonb language sql stable as $$
+  with l as materialized (
+    select policy_now('execution-limits') as limits, clock_timestamp() as instant,
+      day_of(clock_timestamp()) as today
+  ), queued as materialized (
+    select r.task_id, r.agent_id, r.charged, run_gate(r, l.instant) as gate
+    from l, runs r join tasks t on t.id = r.task_id
+    where r.state = 'QUEUED' and r.hold is null and not t.canary
+  ), held as (
+    select gate, agent_id, charged, array_agg(task_id) as tasks from queued
+    group by gate, agent_id, charged
+  ), named as (
+    select h.tasks, a, coalesce(h.gate, limit_reason(a, h.charged, l.limits, l.instant, l.today))
+      as reason from l, held h left join agents a on a.id = h.agent_id
+  ), ruled as (
+    select n.reason, task, case
+      when limit_field(n.a, n.reason) is null then null
+      when not (l.limits).enabled then 'execution-limits = disabled'
+      else 'execution-limits.' || limit_field(n.a, n.reason) || ' = '
+        || limit_of(l.limits, limit_field(n.a, n.reason)) end as rule
+    from l, named n, unnest(n.tasks) task
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'rule', rule, 'tasks', tasks)
+    order by tasks desc, reason), '[]')
+  from (select reason, rule, count(distinct task) as tasks from ruled group by reason, rule) g
+$$;
+--> statement-breakpoint
+-- What a version would do now: it is set, the inbox is decided and the line promoted by the very
+-- functions that do so, looked at, and undone. Admissions come as the rule has worded them.
+create function what_if(p jsonb) returns jsonb language plpgsql as $$
+declare v_answer jsonb; v_since timestamptz; v_one jsonb; t tasks;
+begin
+  perform lock_line();
+  begin
+    v_since := clock_timestamp();
+    v_answer := set_policy(p);
+    if v_answer ->> 'kind' = 'set' then
+      for v_one in select * from jsonb_array_elements(p -> 'admissions') loop
+        perform apply_admission((v_one ->> 'task')::uuid, v_one -> 'admission');
+        select * into t from tasks where id = (v_one ->> 'task')::uuid;
+        continue when t.status <> 'ASSIGNED';
+        perform open_run(t.id, jsonb_build_object('id', gen_random_uuid(), 'kind', 'EXECUTION',
+          'seat', 0, 'cycle', greatest(t.cycles, 1), 'number', (
+            select coalesce(max(number), 0) + 1 from runs
+            where task_id = t.id and kind = 'EXECUTION')));
+      end loop;
+      perform promote();
+      v_answer := jsonb_build_object('kind', 'set', 'waits', line_waits(),
+        'started', (
+          select coalesce(jsonb_agg(distinct s.number), '[]') from runs r
+          join tasks s on s.id = r.task_id
+          where r.state = 'ADMITTED' and r.admitted_at >= v_since and not s.canary),
+        'admitted', (
+          select coalesce(jsonb_agg(s.number order by s.number), '[]')
+          from tasks s join jsonb_array_elements(p -> 'admissions') e
+            on s.id = (e ->> 'task')::uuid
+          where s.status <> 'INBOX'));
+    end if;
+    raise exception 'undone' using errcode = 'MC001';
+  exception when sqlstate 'MC001' then null;
+  end;
+  return v_answer;
+end $$;
+--> statement-breakpoint
+-- What a value of the limits would have met in the last seven days: runs that began while their
+-- agent held as many as it may, runs beyond a day's, and days that would have run out of tokens.
+create function limits_in_hindsight(p_value jsonb) returns jsonb language sql stable as $$
+  with l as (
+    select clock_timestamp() - interval '7 days' as since,
+      (p_value ->> 'maxConcurrentPerAgent')::bigint as slots,
+      (p_value ->> 'maxDailyTokens')::bigint as tokens
+  ), week as (
+    select r.rehearsed, r.agent_id, r.admitted_at, r.ended_at, r.day, r.charged, r.work_tokens,
+      r.admitted_at >= l.since as counts,
+      case when a.reviews then p_value ->> 'maxDailyPerReviewer' else p_value ->> 'maxDailyPerAgent'
+        end::bigint as daily
+    from l, runs r join agents a on a.id = r.agent_id join tasks t on t.id = r.task_id
+    where r.admitted_at is not null and coalesce(r.ended_at, 'infinity') >= l.since and not t.canary
+  ), steps as (
+    select rehearsed, agent_id, admitted_at as at, 1 as step, counts from week
+    union all select rehearsed, agent_id, ended_at, -1, false from week where ended_at is not null
+  ), held as (
+    select rehearsed, counts, sum(step) over (partition by rehearsed, agent_id order by at, step
+      rows unbounded preceding) as slots from steps
+  ), ranked as (
+    select rehearsed, counts, daily, row_number() over (partition by rehearsed, agent_id, day
+      order by admitted_at) as nth from week where charged and day is not null
+  ), spent as (
+    select rehearsed, day, sum(work_tokens) as tokens from week where day is not null
+    group by rehearsed, day
+  )
+  select jsonb_object_agg(case when each then 'rehearsed' else 'real' end, jsonb_build_object(
+    'runs', (select count(*) from week where rehearsed = each and counts),
+    'beyondSlots', (select count(*) from l, held h
+      where h.rehearsed = each and h.counts and h.slots > l.slots),
+    'beyondDay', (select count(*) from ranked where rehearsed = each and counts and nth > daily),
+    'daysOutOfTokens', (select count(*) from l, spent s
+      where s.rehearsed = each and s.tokens > l.tokens)))
+  from unnest(array[false, true]) each
+$$;
+--> statement-breakpoint
+-- Runs whose transcript is still there, of tasks that ended longer ago than so many days.
+create function kept_transcripts(p_days integer) returns setof uuid language sql stable as $$
+  select r.id from tasks t join runs r on r.task_id = t.id
+  where t.ended_at < clock_timestamp() - make_interval(days => p_days)
+    and (exists (select 1 from run_events where run_id = r.id)
+      or exists (select 1 from attempts where run_id = r.id and checkpoint is not null))
+$$;
+--> statement-breakpoint
+create or replace function forget_transcripts() returns bigint language sql as $$
+  with due as (
+    select kept_transcripts((p.value ->> 'transcriptDays')::integer) as id
+    from policy_now('retention') p where p.enabled
+  ), told as (
+    delete from run_events where run_id in (select id from due) returning run_id
+  ), kept as (
+    update attempts set checkpoint = null
+    where run_id in (select id from due) and checkpoint is not null returning run_id
+  )
+  select count(distinct run_id) from (select run_id from told union all select run_id from kept) f
+$$;

@@ -1,10 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { Exits } from './act.js';
-import { addAgents, addPolicies, addRepositories } from './configuration.js';
+import { addAgents, addRepositories } from './configuration.js';
 import { EXIT } from './exit.js';
 import { explainArguments, withoutHelpVerb } from './help.js';
 import type { House } from './house.js';
 import { addHouse } from './house-commands.js';
+import { addPolicies } from './policy.js';
 import { meantCommand } from './suggest.js';
 import { addTaskCreate } from './task-create.js';
 import { addTaskFollowers } from './task-follow.js';

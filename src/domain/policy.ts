@@ -62,6 +62,29 @@ export interface Policy<N extends PolicyName = PolicyName> {
   readonly value: PolicyValues[N];
 }
 
+/** One field that two versions hold differently. */
+export interface FieldChange {
+  /** `enabled`, or a field of the value. */
+  readonly field: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+type State = Pick<Policy, 'name' | 'enabled' | 'value'>;
+
+/** What differs, in the order in which the policy declares its fields; a list is a set. */
+export function changedFields(before: State, after: State): FieldChange[] {
+  const flat = ({ enabled, value }: State) =>
+    new Map<string, unknown>(Object.entries({ ...value, enabled }));
+  const [was, is] = [flat(before), flat(after)];
+  const declared = Object.keys(DEFAULT_POLICIES[before.name].value);
+  const fields = new Set([...declared, ...was.keys(), ...is.keys()]);
+  const plain = (each: unknown) => JSON.stringify(Array.isArray(each) ? each.toSorted() : each);
+  return [...fields]
+    .map((field) => ({ field, before: was.get(field), after: is.get(field) }))
+    .filter((change) => plain(change.before) !== plain(change.after));
+}
+
 /** What a seed inserts where nothing is yet. All are on: a door that starts shut is missed. */
 export const DEFAULT_POLICIES: { readonly [N in PolicyName]: Policy<N> } = {
   'auto-approve': {

@@ -6,6 +6,8 @@ import { file } from './file-task.js';
 import { follow, logs } from './follow.js';
 import { output } from './output.js';
 import { editPolicy, policyHistory, showPolicies, switchPolicy } from './policies.js';
+import { dryRunPolicy } from './policies-dry-run.js';
+import { diffPolicy, rollbackPolicy } from './policies-versions.js';
 import { repair } from './repair.js';
 import { add, listRepositories, type NewRepository } from './repositories.js';
 import { listAgents, pauseSquad, showAgent, switchAgent } from './squad.js';
@@ -16,11 +18,13 @@ import { applyVerb, type VerbFields } from './verbs.js';
 export type { AgentRow, PolicyRow, RepositoryRow } from '../../drizzle/read-house.js';
 export type { LogEvent } from '../../drizzle/read-output.js';
 export type { ServiceDeps } from './deps.js';
-export type { LockedDoor } from './doors.js';
+export type { LockedDoor } from './door.js';
 export { ServiceError } from './errors.js';
 export type { Filed } from './file-task.js';
 export type { Output } from './output.js';
 export type { PolicySet } from './policies.js';
+export type { DryRun } from './policies-dry-run.js';
+export type { PolicyDiff } from './policies-versions.js';
 export type { Repaired } from './repair.js';
 export type { HouseStatus } from './status.js';
 export type { Listed, TaskDetails } from './tasks.js';
@@ -53,6 +57,12 @@ export const createService = (deps: ServiceDeps) => ({
     edit: (name: string, edits: readonly string[], why: string) =>
       editPolicy(deps, name, edits, why),
     enable: (name: string, enabled: boolean, why: string) => switchPolicy(deps, name, enabled, why),
+    diff: (name: string, versions: { readonly from?: string; readonly to?: string }) =>
+      diffPolicy(deps, name, versions),
+    /** Makes a new version with the value of an older one; by default of the last but one. */
+    rollback: (name: string, to?: string, reason?: string) =>
+      rollbackPolicy(deps, name, to, reason),
+    dryRun: (name: string, edits: readonly string[]) => dryRunPolicy(deps, name, edits),
   },
   agents: {
     list: () => listAgents(deps),

@@ -1,6 +1,11 @@
 import { outdatedInbox, setPolicy } from '../../drizzle/configure.js';
 import { type PolicyRow, readPolicies, readPolicyHistory } from '../../drizzle/read-house.js';
-import { POLICY_NAMES, type PolicyName } from '../domain/policy.js';
+import {
+  changedFields,
+  type FieldChange,
+  POLICY_NAMES,
+  type PolicyName,
+} from '../domain/policy.js';
 import { nearest } from '../domain/text.js';
 import { InvalidPolicyValue, parsePolicyEdit } from '../schema/policy.js';
 import type { ServiceDeps } from './deps.js';
@@ -14,6 +19,7 @@ export interface PolicySet {
   readonly enabled: boolean;
   readonly before: PolicyRow['value'];
   readonly value: PolicyRow['value'];
+  readonly changes: readonly FieldChange[];
   /** Runs that may start because of it. */
   readonly released: number;
   /** False: it was so already, and no version was made. */
@@ -55,7 +61,8 @@ export async function switchPolicy(
   return change(deps, now, { enabled }, why);
 }
 
-function edited(now: PolicyRow, edits: readonly string[]): PolicyRow['value'] {
+/** The value after edits as people type them. */
+export function edited(now: PolicyRow, edits: readonly string[]): PolicyRow['value'] {
   try {
     return parsePolicyEdit(now.name, now.value, edits);
   } catch (error) {
@@ -65,7 +72,8 @@ function edited(now: PolicyRow, edits: readonly string[]): PolicyRow['value'] {
   }
 }
 
-async function change(
+/** Makes the version after `now`, and wakes whom it releases. */
+export async function change(
   deps: ServiceDeps,
   now: PolicyRow,
   to: { readonly value?: PolicyRow['value']; readonly enabled?: boolean },
@@ -73,38 +81,44 @@ async function change(
 ): Promise<PolicySet> {
   const { database, principal: by, door } = deps;
   const { value = now.value, enabled = now.enabled } = to;
-  const set = { name: now.name, enabled, before: now.value, value, ...offBy(now, enabled) };
-  if (enabled === now.enabled && isSame(value, now.value)) {
+  const changes = changedFields(now, { name: now.name, enabled, value });
+  const set = {
+    name: now.name,
+    enabled,
+    before: now.value,
+    value,
+    changes,
+    ...offBy(now, enabled),
+  };
+  if (changes.length === 0) {
     return { ...set, version: now.version, released: 0, changed: false };
   }
   const given = { name: now.name, baseVersion: now.version, by, door, why };
   const answer = await setPolicy(database, { ...given, ...to });
-  if (answer.kind === 'changed') {
-    const sentence =
-      `${answer.by} has made version ${answer.version} of ${now.name} meanwhile; ` +
-      `look at it and set yours again: mission policy show ${now.name}`;
-    throw new ServiceError('failed', sentence);
-  }
+  if (answer.kind === 'changed') throw changedMeanwhile(now.name, answer);
   const again = now.name === 'auto-approve' ? await outdatedInbox(database) : [];
   await wake(deps, answer.wake, again);
   return { ...set, version: answer.version, released: answer.wake.length, changed: true };
 }
+
+/** Nobody overwrites what they have not seen. */
+export const changedMeanwhile = (
+  name: PolicyName,
+  { version, by }: { readonly version: number; readonly by: string },
+): ServiceError =>
+  new ServiceError(
+    'failed',
+    `${by} has made version ${version} of ${name} meanwhile; ` +
+      `look at it and set yours again: mission policy show ${name}`,
+  );
 
 const offBy = ({ name }: PolicyRow, enabled: boolean) =>
   enabled
     ? { stops: null, undo: null }
     : { stops: WITHOUT_POLICY[name], undo: `mission policy enable ${name}` };
 
-/** Whatever the order of its fields, which the database keeps otherwise, and of its lists. */
-function isSame(left: PolicyRow['value'], right: PolicyRow['value']): boolean {
-  const plain = (value: PolicyRow['value']) =>
-    Object.entries(value)
-      .map(([field, each]) => [field, Array.isArray(each) ? each.toSorted() : each] as const)
-      .toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return JSON.stringify(plain(left)) === JSON.stringify(plain(right));
-}
-
-function inForce(all: readonly PolicyRow[], name: string): PolicyRow {
+/** The version in force of the policy of that name; throws where there is none. */
+export function inForce(all: readonly PolicyRow[], name: string): PolicyRow {
   const found = all.find((policy) => policy.name === name);
   if (found !== undefined) return found;
   const near = nearest(name, POLICY_NAMES satisfies readonly PolicyName[]);
