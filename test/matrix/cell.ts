@@ -20,24 +20,33 @@ export interface CellResult extends Cell {
   readonly findings: readonly Finding[];
 }
 
-const REACHED_MS = 30_000;
-const ENDED_MS = 90_000;
+/** How long a step may take to come, and the tasks to end. */
+export interface Patience {
+  readonly reachedMs: number;
+  readonly endedMs: number;
+}
+
+const PATIENCE: Patience = { reachedMs: 30_000, endedMs: 90_000 };
 
 /** Files the step's tasks, breaks what the cell says at that very call, and compares. */
-export async function runCell(arena: Arena, cell: Cell): Promise<CellResult> {
+export async function runCell(
+  arena: Arena,
+  cell: Cell,
+  { reachedMs, endedMs }: Patience = PATIENCE,
+): Promise<CellResult> {
   const step = stepOf(cell.step);
   const trap = new Trap(step, cell.moment);
   const before = (await arena.rig.effects()).length;
   arena.watch(trap);
   const cast = await step.story(arena, trap);
-  if (!(await within(REACHED_MS, trap.sprung))) {
+  if (!(await within(reachedMs, trap.sprung))) {
     trap.release('goes on');
-    await untilEnded(arena, cast);
+    arena.watch(null);
     return { ...cell, seconds: null, findings: ['the step was never reached'] };
   }
   const since = Date.now();
   await FAULTS[cell.fault](arena, trap);
-  const stranded = await untilEnded(arena, cast);
+  const stranded = await untilEnded(arena, cast, endedMs);
   const seconds = stranded === null ? (Date.now() - since) / 1000 : null;
   arena.watch(null);
   const effects = (await arena.rig.effects()).slice(before) as unknown as Turn[];
@@ -56,12 +65,16 @@ async function within(milliseconds: number, event: Promise<void>): Promise<boole
 }
 
 /** Waits for every task and its workflow; null, or what stands where when the time is up. */
-async function untilEnded(arena: Arena, cast: readonly Expected[]): Promise<Finding | null> {
-  const deadline = Date.now() + ENDED_MS;
+async function untilEnded(
+  arena: Arena,
+  cast: readonly Expected[],
+  patienceMs: number,
+): Promise<Finding | null> {
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     const open = await stillOpen(arena, cast).catch((error: unknown) => String(error));
     if (open === null) return null;
-    if (Date.now() > deadline) return `stranded after ${ENDED_MS / 1000} s: ${open}`;
+    if (Date.now() > deadline) return `stranded after ${patienceMs / 1000} s: ${open}`;
     await sleep(50);
   }
 }
