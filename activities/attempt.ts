@@ -1,6 +1,6 @@
 import { type RunBrief, type Started, setBase } from '../drizzle/steps.js';
 import type { RunOutcome, RunRequest } from '../src/agents/backend.js';
-import type { Copy, Source } from '../src/workspace/index.js';
+import { type Copy, EMPTY_ROOT, type Source } from '../src/workspace/index.js';
 import type { Deps } from './deps.js';
 import { effectsIn } from './effects.js';
 import { Defect, superseded } from './failures.js';
@@ -43,14 +43,12 @@ export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Pr
     identity: { name: brief.agent.name, email: `${brief.agent.id}@agents.invalid` },
     signal,
   });
-  // Without a repository all work starts from the empty folder, which is a commit once it is open.
-  const start = base ?? (await setBase(deps.database, brief.task.id, copy.from));
-  return { source, copy, base: feedback?.target ?? start, conflicts };
+  return { source, copy, base: feedback?.target ?? base, conflicts };
 }
 
 /** The target's tip when the first execution began; every later copy starts from the same. */
-async function baseOf(deps: Deps, brief: RunBrief, signal: AbortSignal): Promise<string | null> {
-  if (brief.repository === null) return null;
+async function baseOf(deps: Deps, brief: RunBrief, signal: AbortSignal): Promise<string> {
+  if (brief.repository === null) return EMPTY_ROOT;
   const { id, location, target } = brief.repository;
   const tip = await deps.workspaces.refresh({ repositoryId: id, location }, target, signal);
   return setBase(deps.database, brief.task.id, tip);

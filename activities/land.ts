@@ -5,8 +5,8 @@ import { taskLabel } from '../src/domain/ids.js';
 import { GitError, type Landing, RepositoryError } from '../src/workspace/index.js';
 import { storeDeliverable } from './deliverable.js';
 import { type Deps, opening } from './deps.js';
-import { fileFollowUpsOf } from './follow-ups.js';
 import { type Beating, heartbeating } from './heartbeat.js';
+import { fileSpawned } from './land-words.js';
 import { wake } from './wake.js';
 
 /** What landing came to, before it is recorded. */
@@ -40,7 +40,7 @@ export async function land(
       course: came === null ? null : opening(then[came.outcome]),
     });
     await wake(promoted);
-    if (end.kind === 'landed') await fileFollowUpsOf(deps, taskId, 'SPAWN');
+    await fileSpawned(deps, taskId, end);
     return end;
   });
 }

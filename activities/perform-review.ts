@@ -7,6 +7,7 @@ import { openIssues } from '../src/domain/reviews.js';
 import { clean } from '../src/domain/text.js';
 import { accepts, type Verdict } from '../src/domain/verdict.js';
 import { readVerdict } from '../src/schema/verdict.js';
+import { EMPTY_ROOT } from '../src/workspace/index.js';
 import { converse } from './attempt.js';
 import { type Deps, opening } from './deps.js';
 import { fileFollowUpsOf } from './follow-ups.js';
@@ -30,11 +31,13 @@ export async function performReview(
   run: RunRef,
   then: ReviewThen | null,
 ): Promise<RunEnd> {
+  let wordsOnly = false;
   const craft: Craft = {
     failed: then === null ? null : opening(then.failed),
     unprepared: then === null ? null : opening(then.unprepared),
     async work(go, place, beating, progress) {
       const brief = reviewBrief(go.brief);
+      wordsOnly = go.brief.repository === null && go.brief.work?.commit === EMPTY_ROOT;
       let reask: string | null = null;
       for (const ask of ['first', 'again'] as const) {
         const request = requestFor(go, brief, place.copy.path, reask, progress);
@@ -53,7 +56,8 @@ export async function performReview(
   const end = await performRun(deps, run, craft);
   const verdict = end.standing.runs.find(({ id }) => id === run.id)?.verdict;
   if (verdict === 'REVISION+SPAWN') await fileFollowUpsOf(deps, run.taskId, verdict);
-  return end;
+  const isWords = wordsOnly && end.kind === 'closed' && end.outcome === 'accepted';
+  return isWords ? { ...end, wordsOnly: true } : end;
 }
 
 function judged(

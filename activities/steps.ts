@@ -4,6 +4,7 @@ import { settleReviews } from '../src/domain/reviews.js';
 import { accepts } from '../src/domain/verdict.js';
 import { reconsider, registerTask } from './begin-task.js';
 import { type Deps, opening, withIds } from './deps.js';
+import { landWords } from './land-words.js';
 import { apply } from './verbs.js';
 import { wake } from './wake.js';
 
@@ -34,6 +35,8 @@ export const createSteps = (deps: Deps): Steps => ({
     await wake(answer.wake);
     return { outcome, standing: answer.standing };
   },
+
+  landWords: (taskId, number, then) => landWords(deps, taskId, number, then),
 
   applyVerb: (taskId, message) => apply(deps, taskId, message),
 

@@ -186,6 +186,8 @@ export type RunEnd =
         | 'cancelled'
         | 'reviewed';
       readonly standing: Standing;
+      /** Accepted words alone, of a task without a repository: landing them is one statement. */
+      readonly wordsOnly?: true;
     };
 
 /** What the verdicts of several reviewers come to. */
@@ -212,6 +214,8 @@ export interface Begun {
   readonly seats: number;
   readonly admission: AdmissionAnswer;
   readonly standing: Standing;
+  /** Since this is said, a task that may start at once is shown when it starts, not before. */
+  readonly shownAtStart?: true;
 }
 
 export type AdmissionAnswer =
@@ -235,6 +239,8 @@ export interface Steps {
     then: ReviewThen,
   ): Promise<{ outcome: RoundEnd; standing: Standing }>;
   applyVerb(taskId: string, message: VerbMessage): Promise<VerbAnswer>;
+  /** Lands words alone; `Landings.land` does the same for whatever has files. */
+  landWords(taskId: string, number: number, then: LandingThen): Promise<LandingEnd>;
   /** Answers with the end that stands: a task that landed meanwhile is `DONE`. */
   endTask(taskId: string, end: TaskEnd): Promise<Standing>;
 }

@@ -34,6 +34,8 @@ export class TaskLife {
   private executions = 0;
   private reviews = 0;
   private landings = 0;
+  /** The accepted result has no files and goes into no repository. */
+  private wordsOnly = false;
   /** Set when a person cancels: whose decision the end is. */
   private cancel: TaskEnd | null = null;
 
@@ -126,7 +128,8 @@ export class TaskLife {
     for (;;) {
       await condition(() => !this.view.paused);
       const number = ++this.landings;
-      const end = await landings.land.executeWithOptions({ summary: `Landing ${number}` }, [
+      const land = this.wordsOnly ? steps.landWords : landings.land;
+      const end = await land.executeWithOptions({ summary: `Landing ${number}` }, [
         this.view.taskId,
         number,
         this.afterLanding(cycle),
@@ -185,7 +188,11 @@ export class TaskLife {
       ),
     );
     if (ends.includes(null)) return null;
-    if (alone !== null) return ends[0] ?? null;
+    if (alone !== null) {
+      const [end = null] = ends;
+      this.wordsOnly = end?.wordsOnly === true;
+      return end;
+    }
     const settled = await steps.settleReviews(this.view.taskId, round, then);
     this.runs.stand(settled.standing);
     return settled;

@@ -71,7 +71,8 @@ export class TaskRuns {
       this.granted.delete(run.id); // a re-queued run keeps its id and waits for a new grant
       this.view.starts(run);
       const end = await performing(ref, this.activityOptions(run));
-      this.stand(end.standing);
+      const landsAtOnce = end.kind === 'closed' && end.wordsOnly === true && !this.view.paused;
+      this.stand(end.standing, { quietly: landsAtOnce });
       if (end.kind === 'closed') {
         const { resolution } = end.standing;
         if (resolution !== null) this.resolutions.set(stepOf(run), resolution);
@@ -94,9 +95,9 @@ export class TaskRuns {
     return this.resolutions.get(step) ?? 'retry';
   }
 
-  stand(standing: Standing): void {
+  stand(standing: Standing, { quietly = false } = {}): void {
     this.ready = standing.opened;
-    this.view.stand(standing);
+    this.view.stand(standing, { quietly });
     if (isTerminal(standing.status)) throw new Over(standing.status);
   }
 

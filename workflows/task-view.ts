@@ -46,7 +46,9 @@ export class TaskView {
       paused: begun.paused,
       rehearsed: begun.rehearsed,
     };
-    this.stand(begun.standing);
+    // An admitted task's first run is told of in the same breath: starting, or waiting in line.
+    const quietly = begun.shownAtStart === true && begun.standing.status === 'ASSIGNED';
+    this.stand(begun.standing, { quietly });
   }
 
   get paused(): boolean {
@@ -65,9 +67,13 @@ export class TaskView {
     return timeline(this.head(), this.lines());
   }
 
-  stand({ status, blocked, runs }: Pick<Standing, 'status' | 'blocked' | 'runs'>): void {
+  /** What the record tells; `quietly` where the next change follows at once and tells it too. */
+  stand(
+    { status, blocked, runs }: Pick<Standing, 'status' | 'blocked' | 'runs'>,
+    { quietly = false } = {},
+  ): void {
     this.record = runs;
-    this.change({ status, blocked });
+    this.change({ status, blocked }, { quietly });
   }
 
   /** A run that stands in line. */
@@ -106,11 +112,11 @@ export class TaskView {
     return { taskId, number, status, cycles: cycle, rehearsed, summary };
   }
 
-  private change(part: Partial<Facts>): void {
+  private change(part: Partial<Facts>, { quietly = false } = {}): void {
     // Ends absorb, whatever an answer that was on its way says.
     const { status, blocked } = this.facts;
     this.facts = { ...this.facts, ...part, ...(isTerminal(status) ? { status, blocked } : {}) };
-    this.showAttributes();
+    if (!quietly) this.showAttributes();
     this.showDetails();
   }
 

@@ -1,5 +1,5 @@
 import type { Workshop } from './mirror.js';
-import { checkedCommit, mirrorPath, type Source } from './names.js';
+import { checkedCommit, EMPTY_ROOT, mirrorPath, type Source } from './names.js';
 
 /** One file of a commit. */
 export interface ArchivedFile {
@@ -31,6 +31,7 @@ export async function diff(
     '--full-index',
   ];
   const ids = [checkedCommit('base', base), checkedCommit('commit', commit)];
+  if (base === commit) return '';
   const args = ['diff-tree', '-r', '-p', ...options, ...ids, '--'];
   const { stdout } = await git.run({ args, cwd: mirror, gitDir: mirror });
   return stdout.replaceAll('\0', '\uFFFD');
@@ -65,6 +66,7 @@ export async function archive(
   const mirror = mirrorPath(home, source);
   const call = { cwd: mirror, gitDir: mirror };
   const id = checkedCommit('commit', commit);
+  if (id === EMPTY_ROOT) return [];
   const listed = await git.run({ ...call, args: ['ls-tree', '-r', '-z', '-l', '--full-tree', id] });
   const entries = listed.stdout.split('\0').flatMap((line) => {
     const [, mode, blob = '', size, path = ''] =

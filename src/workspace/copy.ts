@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeCopy } from './cleanup.js';
 import { type Copy, copyName, writeMarker } from './marker.js';
@@ -7,12 +7,13 @@ import {
   branchName,
   checkedCommit,
   copiesPath,
+  EMPTY_ROOT,
   type Identity,
   mirrorPath,
+  rootRef,
   type Source,
   snapshotRef,
   type TaskName,
-  taskRefs,
 } from './names.js';
 
 /** What a working copy is opened for. */
@@ -44,7 +45,7 @@ export interface OpenedCopy {
 /**
  * Opens a fresh working copy that borrows the mirror's objects: nothing is duplicated but the
  * files. A copy left over from the same attempt is replaced. It has no remote, so nothing can be
- * pushed from it.
+ * pushed from it. An empty one is a plain folder until git is needed: see `ensureGit`.
  * @throws GitError, for example when `from` is not in the mirror
  */
 export async function openCopy(workshop: Workshop, request: CopyRequest): Promise<OpenedCopy> {
@@ -52,9 +53,7 @@ export async function openCopy(workshop: Workshop, request: CopyRequest): Promis
   const { source, task, runId, attempt, identity, signal } = request;
   const name = copyName(task.number, runId, attempt);
   await removeCopy(home, name);
-  const mirror =
-    source.kind === 'task' ? await ensureMirror(workshop, source) : mirrorPath(home, source);
-  const from = checkedCommit('from', request.from ?? (await emptyRoot(workshop, source)));
+  const from = checkedCommit('from', request.from ?? emptyStart(source));
   const path = join(copiesPath(home), name);
   const copy: Copy = {
     name,
@@ -71,13 +70,36 @@ export async function openCopy(workshop: Workshop, request: CopyRequest): Promis
     identity,
     openedAt: new Date().toISOString(),
   };
-  // what is borrowed must not be collected, even when the person rewrites the branch it came from
-  await keep(workshop, mirror, copy, [from, ...(copy.merging === null ? [] : [copy.merging])]);
+  if (!beginsEmpty(copy)) await keepBorrowed(workshop, copy);
   await writeMarker(home, copy);
   await mkdir(join(copy.home, 'tmp'), { recursive: true, mode: 0o700 });
-  await makeTree(workshop, copy, mirror, signal);
+  if (beginsEmpty(copy)) await mkdir(path);
+  else await makeTree(workshop, copy, signal);
   return { copy, conflicts: await mergeIn(workshop, copy, signal) };
 }
+
+/**
+ * Gives a copy that began empty its git, before anything could ask for it: a run whose result is
+ * words alone never needs one, and each git process costs more than the whole of its record.
+ */
+export async function ensureGit(workshop: Workshop, copy: Copy): Promise<void> {
+  const { source } = copy;
+  if (source.kind !== 'task' || !beginsEmpty(copy) || (await hasGit(copy))) return;
+  await makeEmptyRoot(workshop, source);
+  await keepBorrowed(workshop, copy);
+  await makeTree(workshop, copy, undefined);
+}
+
+/** Whether the copy began as an empty folder, of a task without a repository. */
+export function beginsEmpty({ source, from, merging }: Copy): boolean {
+  return source.kind === 'task' && from === EMPTY_ROOT && merging === null;
+}
+
+const hasGit = (copy: Copy): Promise<boolean> =>
+  lstat(copyGitDir(copy)).then(
+    () => true,
+    () => false,
+  );
 
 /** The git folder of a copy. */
 export function copyGitDir(copy: Copy): string {
@@ -115,7 +137,6 @@ function quoted(text: string): string {
 async function makeTree(
   { home, git }: Workshop,
   copy: Copy,
-  mirror: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const format = copy.from.length === 64 ? 'sha256' : 'sha1';
@@ -129,6 +150,7 @@ async function makeTree(
   await writeFile(join(gitDir, 'config'), copyConfig(copy));
   const args = ['reset', '--quiet', '--hard', copy.from];
   await git.run({ args, cwd: copy.path, gitDir, workTree: copy.path, signal }).catch((error) => {
+    const mirror = mirrorPath(home, copy.source);
     throw new Error(`cannot open ${copy.name} at ${copy.from} from ${mirror}: ${error.message}`, {
       cause: error,
     });
@@ -155,24 +177,26 @@ async function mergeIn(
   return listed.stdout.split('\0').filter((file) => file !== '');
 }
 
-async function keep(
-  { git }: Workshop,
-  mirror: string,
-  copy: Copy,
-  commits: readonly string[],
-): Promise<void> {
-  for (const commit of commits) {
+/** What is borrowed is not collected, even when a person rewrites the branch it came from. */
+async function keepBorrowed({ home, git }: Workshop, copy: Copy): Promise<void> {
+  const mirror = mirrorPath(home, copy.source);
+  for (const commit of [copy.from, ...(copy.merging === null ? [] : [copy.merging])]) {
     const ref = snapshotRef(copy.taskId, copy.runId, commit);
     await git.run({ args: ['update-ref', ref, commit], cwd: mirror, gitDir: mirror });
   }
 }
 
-/** A task without a repository begins at an empty commit, the same one every time. */
-async function emptyRoot(workshop: Workshop, source: Source): Promise<string> {
-  if (source.kind === 'repository') {
-    throw new TypeError('a copy of a repository needs the commit to open it at');
-  }
-  const mirror = mirrorPath(workshop.home, source);
+function emptyStart(source: Source): string {
+  if (source.kind === 'task') return EMPTY_ROOT;
+  throw new TypeError('a copy of a repository needs the commit to open it at');
+}
+
+/** Makes the store of a task with the commit that it begins at. */
+async function makeEmptyRoot(
+  workshop: Workshop,
+  source: Extract<Source, { kind: 'task' }>,
+): Promise<void> {
+  const mirror = await ensureMirror(workshop, source);
   const call = { cwd: mirror, gitDir: mirror };
   const tree = await workshop.git.run({
     ...call,
@@ -187,7 +211,6 @@ async function emptyRoot(workshop: Workshop, source: Source): Promise<string> {
     },
   });
   const id = commit.stdout.trim();
-  const ref = `${taskRefs(source.taskId)}root`;
-  await workshop.git.run({ ...call, args: ['update-ref', ref, id] });
-  return id;
+  if (id !== EMPTY_ROOT) throw new Error(`the empty commit became ${id}, not ${EMPTY_ROOT}`);
+  await workshop.git.run({ ...call, args: ['update-ref', rootRef(source.taskId), id] });
 }

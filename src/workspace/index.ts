@@ -5,7 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { listCopies, listMirrors, removeCopy, removeMirror } from './cleanup.js';
 import { archive, diff, mergeBase } from './content.js';
-import { type CopyRequest, openCopy } from './copy.js';
+import { type CopyRequest, ensureGit, openCopy } from './copy.js';
 import { createGit, type GitSettings } from './git.js';
 import { type LandingRequest, land } from './landing.js';
 import type { Copy } from './marker.js';
@@ -19,7 +19,7 @@ export type { CopyRequest } from './copy.js';
 export * from './errors.js';
 export type { Landing, LandingRequest } from './landing.js';
 export type { Copy } from './marker.js';
-export type { Repository, Source } from './names.js';
+export { EMPTY_ROOT, type Repository, type Source } from './names.js';
 export type { CommandRequest } from './process.js';
 export type { SnapshotOptions } from './snapshot.js';
 
@@ -55,7 +55,10 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     mergeBase: (source: Source, one: string, other: string) =>
       mergeBase(workshop, source, one, other),
     archive: (source: Source, commit: string) => archive(workshop, source, commit),
-    run: (request: Omit<CommandRequest, 'searchPath'>) => runCommand({ ...request, searchPath }),
+    async run(request: Omit<CommandRequest, 'searchPath'>) {
+      await ensureGit(workshop, request.copy);
+      return await runCommand({ ...request, searchPath });
+    },
     runMark,
     killOrphans,
     listMarked,

@@ -24,6 +24,9 @@ export interface TaskName {
   title: string;
 }
 
+/** Where a task without a repository begins: an empty commit, in every store the same one. */
+export const EMPTY_ROOT = '5c6517658cf5e72d5e639e78b57baa201230b68a';
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
@@ -96,6 +99,11 @@ export function copiesPath(home: string): string {
 export function snapshotRef(taskId: string, runId: string, commit: string): string {
   const run = checkedId('run id', runId);
   return `${taskRefs(taskId)}${run}/${checkedCommit('snapshot', commit)}`;
+}
+
+/** What keeps the commit at which a task without a repository begins. */
+export function rootRef(taskId: string): string {
+  return `${taskRefs(taskId)}root`;
 }
 
 /** Prefix of all refs that keep objects of a task alive, with its slash. */

@@ -1,12 +1,12 @@
-import { lstat, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copyAlternates, copyConfig, copyGitDir } from './copy.js';
+import { beginsEmpty, copyAlternates, copyConfig, copyGitDir, ensureGit } from './copy.js';
 import { GitError, RefusedTree } from './errors.js';
 import { type GitCall, UPLOAD_PACK } from './git.js';
 import { BLOB_BYTES_MAX, refuseBadChanges, tooLarge } from './inspect.js';
 import type { Copy } from './marker.js';
 import { isAncestor, readRef, type Workshop } from './mirror.js';
-import { checkedCommit, mirrorPath, snapshotRef } from './names.js';
+import { checkedCommit, mirrorPath, rootRef, snapshotRef } from './names.js';
 
 /** A kept state of a copy. `ref` keeps it in the mirror until the task's refs are dropped. */
 export interface Snapshot {
@@ -34,6 +34,10 @@ export async function snapshot(
   options: SnapshotOptions = {},
 ): Promise<Snapshot> {
   options.signal?.throwIfAborted();
+  if (beginsEmpty(copy) && (await readdir(copy.path)).length === 0) {
+    return { commit: copy.from, ref: rootRef(copy.taskId) };
+  }
+  await ensureGit(workshop, copy);
   const limit = options.blobBytesMax ?? BLOB_BYTES_MAX;
   return await withPinnedConfig(workshop.home, copy, async () => {
     const { commit, isNew } = await commitInside(workshop, copy, message, limit);

@@ -162,7 +162,7 @@ test('without a repository: an empty folder, snapshots, and files as deliverable
   const source = { kind: 'task', taskId } as const;
   const task = { id: taskId, number: 7, title: 'Write a report' };
   const { copy } = await workspaces.openCopy(request({ source, task }));
-  expect(readdirSync(copy.path)).toEqual(['.git']);
+  expect(readdirSync(copy.path)).toEqual([]);
   const bytes = Buffer.from([0, 255, 10, 13, 0]);
   write(copy.path, { 'report.md': '# Report\n', 'bin/run.sh': '#!/bin/sh\n' });
   writeFileSync(join(copy.path, 'data.bin'), bytes);
@@ -179,6 +179,26 @@ test('without a repository: an empty folder, snapshots, and files as deliverable
   expect(existsSync(join(home, 'mirrors', `task-${taskId}.git`))).toBe(true);
   const again = await workspaces.openCopy(request({ source, task }));
   expect(again.copy.from).toBe(copy.from); // the same empty commit every time
+});
+
+test('an empty folder needs no git until a command runs in it or a file is kept', async () => {
+  const { workspaces, request, home } = await bench();
+  const taskId = randomUUID();
+  const source = { kind: 'task', taskId } as const;
+  const task = { id: taskId, number: 7, title: 'Write a report' };
+  const { copy } = await workspaces.openCopy(request({ source, task }));
+  const { commit } = await workspaces.snapshot(copy, 'Nothing but words');
+  expect(commit).toBe(copy.from);
+  expect(await workspaces.diff(source, copy.from, commit)).toBe('');
+  expect(await workspaces.archive(source, commit)).toEqual([]);
+  const mirror = join(home, 'mirrors', `task-${taskId}.git`);
+  expect(existsSync(mirror)).toBe(false);
+
+  const asked = { copy, file: 'git', args: ['log', '--format=%H %s'], timeoutMs: 20_000 };
+  expect((await workspaces.run(asked)).output).toBe(`${copy.from} Empty folder\n`);
+  const after = await workspaces.snapshot(copy, 'Still nothing');
+  expect(after.commit).toBe(copy.from);
+  expect(git(mirror, 'rev-parse', after.ref)).toBe(copy.from);
 });
 
 test('what a copy borrows outlives a rewritten branch; dropRefs lets go of it', async () => {
