@@ -1,29 +1,30 @@
 import { createHash } from 'node:crypto';
-import { contents, deliverables } from '../drizzle/schema.js';
-import type { ContentHash, TaskId } from '../src/domain/ids.js';
+import { contents } from '../drizzle/schema.js';
+import type { ContentHash } from '../src/domain/ids.js';
 import type { Deps } from './deps.js';
 
+/** A file of the deliverable, by the digest of what is in it. */
+export interface StoredFile {
+  readonly path: string;
+  readonly mode: string;
+  readonly sha256: ContentHash;
+}
+
 /**
- * Keeps the files of a task without a repository, by their digest: `mission task output` reads them
- * back. Storing twice is storing once. Answers how many files there are.
+ * Keeps what is in the files of a task without a repository, by its digest. Which files they are is
+ * recorded with the landing, and only by it: `mission task output` reads them back.
  */
-export async function storeDeliverable(
+export async function storeFiles(
   { database, workspaces }: Deps,
   taskId: string,
   commit: string,
-): Promise<number> {
-  const { db } = database;
+): Promise<StoredFile[]> {
   const files = await workspaces.archive({ kind: 'task', taskId }, commit);
+  const stored: StoredFile[] = [];
   for (const { path, mode, bytes: body } of files) {
     const sha256 = createHash('sha256').update(body).digest('hex') as ContentHash;
-    await db.insert(contents).values({ sha256, body }).onConflictDoNothing();
-    await db
-      .insert(deliverables)
-      .values({ taskId: taskId as TaskId, path, mode, sha256 })
-      .onConflictDoUpdate({
-        target: [deliverables.taskId, deliverables.path],
-        set: { mode, sha256 },
-      });
+    await database.db.insert(contents).values({ sha256, body }).onConflictDoNothing();
+    stored.push({ path, mode, sha256 });
   }
-  return files.length;
+  return stored;
 }

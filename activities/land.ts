@@ -3,7 +3,7 @@ import { beginLanding, closeLanding, type LandingBrief } from '../drizzle/steps.
 import type { LandingEnd, LandingThen } from '../src/contract.js';
 import { taskLabel } from '../src/domain/ids.js';
 import { GitError, type Landing, RepositoryError } from '../src/workspace/index.js';
-import { storeDeliverable } from './deliverable.js';
+import { type StoredFile, storeFiles } from './deliverable.js';
 import { type Deps, opening } from './deps.js';
 import { type Beating, heartbeating } from './heartbeat.js';
 import { fileSpawned } from './land-words.js';
@@ -17,6 +17,8 @@ interface Came {
   readonly landedCommit?: string;
   readonly landedRef?: string;
   readonly withheld?: string;
+  /** Of a task without a repository: its deliverable. */
+  readonly files?: readonly StoredFile[];
 }
 
 /**
@@ -48,9 +50,10 @@ export async function land(
 async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise<Came> {
   const { repository, task, execution } = brief;
   if (repository === null) {
-    const files = await storeDeliverable(deps, task.id, execution.commit);
-    const summary = `stored as the deliverable: ${files} files and the report`;
-    return { outcome: 'landed', kind: 'stored', detail: { summary, files } };
+    const files = await storeFiles(deps, task.id, execution.commit);
+    const summary = `stored as the deliverable: ${files.length} files and the report`;
+    const detail = { summary, files: files.length };
+    return { outcome: 'landed', kind: 'stored', detail, files };
   }
   // A rehearsal proves the way; it changes nothing that belongs to a person.
   if (task.rehearsed && repository.provenance === 'person') {

@@ -72,6 +72,8 @@ export const agents = pgTable('agents', {
   tokenEstimate: integer('token_estimate').notNull().default(20_000),
   /** Seconds of wall clock that one attempt may take. */
   timeLimitSeconds: integer('time_limit_seconds').notNull().default(3600),
+  /** Kept by a trigger. Null: its type was never another one. */
+  leadSince: moment('lead_since'),
   createdAt: moment('created_at').notNull().default(clock),
 });
 

@@ -13,14 +13,15 @@ export const steps = proxyLocalActivities<Steps>({
 
 /**
  * The agent's work. A repeat resumes from the checkpoint, so Temporal may retry without end: our
- * own function counts, by cause. The wall-clock limit is checked inside and is final.
+ * own function counts, by cause. The wall-clock limit is checked inside and is final. A retry of an
+ * activity writes no event, so nothing is gained by waiting for long once the cause has gone.
  */
 export const runs = proxyActivities<Runs>({
   startToCloseTimeout: '7 days',
   heartbeatTimeout: '30s',
   // Not the default, whatever the typings say: else the agent works on after the task has ended.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
 /** Landing twice is landing once, so it may be repeated for ever. */
@@ -28,7 +29,7 @@ export const landings = proxyActivities<Landings>({
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30s',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });
 
 /** One endless heartbeating activity: no events while it works. */

@@ -67,9 +67,10 @@ export const OF_TASKS: readonly Invariant[] = [
       select 'T-' || t.number || ' execution ' || r.number as breach
       from runs r join agents a on a.id = r.agent_id join tasks t on t.id = r.task_id
       where r.kind = 'EXECUTION' and a.type = 'LEAD' and r.started_at is not null
+        and r.admitted_at > coalesce(a.lead_since, '-infinity')
         and not exists (select 1 from decisions d where d.task_id = t.id
-          and d.question = 'admission:' || a.id and d.decision = 'admitted' and d.by like 'person:%'
-          and d.at <= r.started_at)`,
+          and d.question in ('admission:' || a.id, 'admission:' || a.id || ' as LEAD')
+          and d.decision = 'admitted' and d.by like 'person:%' and d.at <= r.started_at)`,
   },
   {
     number: 6,

@@ -320,3 +320,129 @@ create or replace function forget_transcripts() returns bigint language sql as $
   )
   select count(distinct run_id) from (select run_id from told union all select run_id from kept) f
 $$;
+--> statement-breakpoint
+-- What an agent did before it became a LEAD needed no person. Null: it has always been what it is.
+alter table agents add column lead_since timestamptz;
+--> statement-breakpoint
+create function note_lead() returns trigger language plpgsql as $$
+begin
+  new.lead_since := case when new.type = 'LEAD' then clock_timestamp() end;
+  return new;
+end $$;
+--> statement-breakpoint
+create trigger note_lead before update on agents for each row
+  when (old.type is distinct from new.type) execute function note_lead();
+--> statement-breakpoint
+-- A change of the roster decides again for every task that waits, as a new policy version does.
+create function decide_inbox_again() returns trigger language plpgsql as $$
+begin
+  update tasks set admission_policy_version = null
+  where status = 'INBOX' and ended_at is null and first_execution_run_id is not null;
+  return null;
+end $$;
+--> statement-breakpoint
+create trigger roster_grew after insert on agents for each row
+  execute function decide_inbox_again();
+--> statement-breakpoint
+create trigger roster_changed after update on agents for each row
+  when ((old.type, old.enabled) is distinct from (new.type, new.enabled))
+  execute function decide_inbox_again();
+--> statement-breakpoint
+-- What is asked about a task's admission. Whom a policy has admitted and who became a LEAD since is
+-- asked about again, by a question of its own: the decision that stands never flips.
+create function admission_question(t tasks) returns text language sql stable as $$
+  select 'admission:' || t.assignee || case when
+    (select type from agents where id = t.assignee) = 'LEAD' and exists (
+      select 1 from decisions where task_id = t.id and question = 'admission:' || t.assignee
+        and decision = 'admitted' and by not like 'person:%')
+    then ' as LEAD' else '' end
+$$;
+--> statement-breakpoint
+create or replace function admission_json(t tasks) returns jsonb language sql stable as $$
+  select coalesce(
+    (select jsonb_build_object('kind', decision, 'by', by, 'reason', reason) from decisions
+     where task_id = t.id and question = admission_question(t)),
+    jsonb_build_object('kind', 'waits', 'reason', coalesce(t.admission ->> 'reason', 'policy decides in a moment')))
+$$;
+--> statement-breakpoint
+-- A LEAD executes only what a person admitted for that agent.
+create or replace function may_execute(t tasks, a agents) returns boolean language sql stable as $$
+  select exists (
+    select 1 from decisions d
+    where d.task_id = t.id and d.decision = 'admitted'
+      and d.question in ('admission:' || a.id, 'admission:' || a.id || ' as LEAD')
+      and (a.type <> 'LEAD' or d.by like 'person:%')
+  )
+$$;
+--> statement-breakpoint
+-- Its next execution stands in line and lacks a person's approval, whatever the status.
+create function waits_for_approval(t tasks) returns boolean language sql stable as $$
+  select t.ended_at is null and exists (
+    select 1 from runs r join agents a on a.id = r.agent_id
+    where r.task_id = t.id and r.kind = 'EXECUTION' and r.state = 'QUEUED' and r.hold is null
+      and not may_execute(t, a))
+$$;
+--> statement-breakpoint
+create or replace function decide_admission(t tasks, p jsonb, p_decision text) returns text
+language plpgsql as $$
+begin
+  insert into decisions (task_id, question, decision, by, door, reason, policy_version)
+  values (t.id, admission_question(t), p_decision, p ->> 'by', p ->> 'door',
+    coalesce(p ->> 'reason', ''), t.admission_policy_version)
+  on conflict do nothing;
+  if not found then return 'AlreadyDecided'; end if;
+  if p_decision = 'admitted' and t.status = 'INBOX' then
+    perform set_status(t.id, 'ASSIGNED', null, null, null);
+  end if;
+  return null;
+end $$;
+--> statement-breakpoint
+-- Whom a message names must be there; a person's right is checked again, whatever the door thought.
+create or replace function verb_error(t tasks, p jsonb) returns text language plpgsql stable as $$
+declare v_verb text := p ->> 'verb';
+begin
+  if p ->> 'by' !~ '^person:\S' then return 'NotPermitted'; end if;
+  if v_verb in ('approve', 'reject') and admission_json(t) ->> 'kind' <> 'waits'
+     or v_verb in ('approve', 'reject', 'reassign') and t.status = 'INBOX' and was_rejected(t.id) then
+    return 'AlreadyDecided';
+  end if;
+  if not coalesce(p -> 'legalIn' ? t.status::text, false)
+       and not (v_verb = 'approve' and waits_for_approval(t))
+     or v_verb = 'answer' and t.blocked is distinct from 'question'
+     or v_verb = 'retry' and t.blocked = 'question' then return 'WrongState'; end if;
+  if v_verb = 'reassign' and (
+       p ? 'executor' and not exists (select 1 from agents where id = p ->> 'executor')
+       or exists (select 1 from jsonb_array_elements_text(p -> 'reviewers') x
+                  where not exists (select 1 from agents where id = x and reviews))) then
+    return 'InvalidMessage';
+  end if;
+  return null;
+end $$;
+--> statement-breakpoint
+-- Records what a landing came to; the files of a deliverable with it, and of no other task.
+create or replace function close_landing(p jsonb) returns jsonb language plpgsql as $$
+declare v_task uuid := (p ->> 'task')::uuid; v_number integer := (p ->> 'number')::integer;
+  v_woken jsonb; t tasks;
+begin
+  perform lock_line();
+  select * into t from tasks where id = v_task for update;
+  if t.status = 'LANDING' and p ->> 'outcome' is not null
+     and not exists (select 1 from landings where task_id = v_task and number = v_number) then
+    insert into landings (task_id, number, kind, detail, outcome)
+    values (v_task, v_number, p ->> 'kind', p -> 'detail', p ->> 'outcome');
+    insert into deliverables (task_id, path, mode, sha256)
+    select v_task, f ->> 'path', f ->> 'mode', f ->> 'sha256'
+    from jsonb_array_elements(coalesce(p -> 'files', '[]')) f
+    on conflict (task_id, path) do update set mode = excluded.mode, sha256 = excluded.sha256;
+    update tasks set
+      landing_cycles = landing_cycles + case when p ->> 'outcome' in ('conflict', 'atCap') then 1 else 0 end,
+      landed_from = case when p ->> 'outcome' = 'landed' then p ->> 'landedFrom' end,
+      landed_commit = p ->> 'landedCommit',
+      landed_ref = p ->> 'landedRef', landing_withheld = p ->> 'withheld'
+    where id = v_task;
+    perform apply_then(v_task, p -> 'course', 'LANDING ' || v_number, p -> 'detail' ->> 'summary');
+    v_woken := without_told(promote(), v_task, p -> 'course' -> 'next');
+  end if;
+  return jsonb_build_object('end', landing_end(v_task, v_number, p -> 'course' -> 'next'),
+    'wake', coalesce(v_woken, '[]'));
+end $$;

@@ -1,4 +1,4 @@
-import { setAgent, setSquadPaused } from '../../drizzle/configure.js';
+import { outdatedInbox, setAgent, setSquadPaused } from '../../drizzle/configure.js';
 import { type AgentRow, readAgents } from '../../drizzle/read-house.js';
 import { nearest } from '../domain/text.js';
 import type { ServiceDeps } from './deps.js';
@@ -46,7 +46,7 @@ export async function switchAgent(
   }
   const answer = await setAgent(database, { agent: id, enabled, by, door, why });
   if (answer.kind === 'unknown') throw unknownAgent(id, all);
-  await wake(deps, answer.wake);
+  await wake(deps, answer.wake, await outdatedInbox(database));
   return { ...set, released: answer.wake.length, changed: true };
 }
 

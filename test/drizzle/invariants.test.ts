@@ -117,7 +117,12 @@ const PLANTED: readonly Planted[] = [
     'reviews itself',
     plant(`update runs set agent_id = 'intern' where verdict_kind = 'REVISION'`),
   ],
-  [5, 'a LEAD by policy', plant(`update agents set type = 'LEAD' where id = 'operator'`)],
+  [
+    5,
+    'a LEAD by policy',
+    plant(`update agents set type = 'LEAD' where id = 'operator';
+      update agents set lead_since = '-infinity' where id = 'operator'`),
+  ],
   [
     6,
     'decided twice',

@@ -95,10 +95,31 @@ export class Line {
     const seats = Array.from({ length: this.seatsOf(task) }, (_, seat) => seat);
     return seats.every((seat) => this.chooseReviewer(task, executor, seat) !== null);
   }
+  /** Whom a policy has admitted and who became a LEAD since is asked about again, apart. */
+  admissionQuestion(task: Task): string {
+    const question = `admission:${task.assignee}`;
+    const { decision, by } = this.decided(task.id, question) ?? {};
+    const isLead = this.agent(task.assignee).type === 'LEAD';
+    const again = isLead && decision === 'admitted' && !by?.startsWith('person:');
+    return again ? `${question} as LEAD` : question;
+  }
   mayExecute(task: Task, agent: Agent): boolean {
-    const decision = this.decided(task.id, `admission:${agent.id}`);
-    if (decision?.decision !== 'admitted') return false;
-    return agent.type !== 'LEAD' || decision.by.startsWith('person:');
+    const question = `admission:${agent.id}`;
+    return [question, `${question} as LEAD`].some((each) => {
+      const decision = this.decided(task.id, each);
+      if (decision?.decision !== 'admitted') return false;
+      return agent.type !== 'LEAD' || decision.by.startsWith('person:');
+    });
+  }
+  waitsForApproval(task: Task): boolean {
+    return this.runsOf(task.id).some(
+      ({ kind, state, hold, agent }) =>
+        kind === 'EXECUTION' &&
+        state === 'QUEUED' &&
+        hold === null &&
+        agent !== null &&
+        !this.mayExecute(task, this.agent(agent)),
+    );
   }
 
   gate(run: Run): string | null {

@@ -46,7 +46,8 @@ export class Model extends Tasks {
     const refused = task.status === 'INBOX' && this.wasRejected(task);
     if ((admits || verb === 'reassign') && refused) return 'AlreadyDecided';
     const asks = task.blocked === 'question';
-    if (!legalIn.includes(task.status)) return 'WrongState';
+    const isGated = verb === 'approve' && this.waitsForApproval(task);
+    if (!legalIn.includes(task.status) && !isGated) return 'WrongState';
     return (verb === 'answer' && !asks) || (verb === 'retry' && asks) ? 'WrongState' : null;
   }
 
@@ -100,8 +101,10 @@ export class Model extends Tasks {
   }
 
   decideAdmission(task: Task, { by }: VerbCall, decision: string): string | null {
-    if (!this.decide(task.id, `admission:${task.assignee}`, decision, by)) return 'AlreadyDecided';
-    if (decision === 'admitted') this.setStatus(task.id, 'ASSIGNED', null, null);
+    const question = this.admissionQuestion(task);
+    if (!this.decide(task.id, question, decision, by)) return 'AlreadyDecided';
+    const isInInbox = task.status === 'INBOX';
+    if (decision === 'admitted' && isInInbox) this.setStatus(task.id, 'ASSIGNED', null, null);
     return null;
   }
 
@@ -227,6 +230,7 @@ export class Model extends Tasks {
   }
   set_agent({ agent, enabled, by }: { agent: string; enabled: boolean; by: string }) {
     const row = this.agent(agent);
+    if (row.enabled !== enabled) this.decideInboxAgain();
     Object.assign(row, { enabled, paused: enabled ? false : row.paused });
     if (enabled) row.enabledAt = ++this.world.clock;
     const action = enabled ? 'agent.enable' : 'agent.disable';
@@ -258,7 +262,15 @@ export class Model extends Tasks {
     for (const run of this.world.runs) run.later = false;
   }
   retype({ agent, type }: { agent: string; type: 'LEAD' | 'SPC' }) {
-    this.agent(agent).type = type;
+    const row = this.agent(agent);
+    if (row.type !== type) this.decideInboxAgain();
+    row.type = type;
+  }
+  /** What was decided under another roster is decided again. */
+  decideInboxAgain() {
+    for (const task of this.world.tasks) {
+      if (task.status === 'INBOX') task.admissionVersion = null;
+    }
   }
   connect({ agent }: { agent: string }) {
     this.agent(agent).connected = true;

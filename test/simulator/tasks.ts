@@ -73,7 +73,7 @@ export class Tasks extends Runs {
   }
 
   admissionOf(task: Task): 'admitted' | 'rejected' | 'waits' {
-    const decision = this.decided(task.id, `admission:${task.assignee}`)?.decision;
+    const decision = this.decided(task.id, this.admissionQuestion(task))?.decision;
     return decision === 'admitted' || decision === 'rejected' ? decision : 'waits';
   }
   wasRejected(task: Task): boolean {

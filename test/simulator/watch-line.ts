@@ -57,11 +57,13 @@ function checkPromoted(driver: Driver, before: Before, run: Run, say: Say): void
   if (world.squadPaused || task.paused) say(10, 'promoted while paused');
   if (run.hold !== null) say(10, 'promoted while it is held');
   if (run.kind === 'EXECUTION') {
-    const approved = world.decisions.find(
-      (each) => each.task === task.id && each.question === `admission:${agent.id}`,
+    const questions = [`admission:${agent.id}`, `admission:${agent.id} as LEAD`];
+    const approved = world.decisions.filter(
+      ({ task: of, question, decision }) =>
+        of === task.id && questions.includes(question) && decision === 'admitted',
     );
-    if (approved?.decision !== 'admitted') say(5, 'executed without an admission of its agent');
-    if (agent.type === 'LEAD' && !approved?.by.startsWith('person:')) {
+    if (approved.length === 0) say(5, 'executed without an admission of its agent');
+    if (agent.type === 'LEAD' && !approved.some(({ by }) => by.startsWith('person:'))) {
       say(5, 'a LEAD executes what no person approved');
     }
     return;
