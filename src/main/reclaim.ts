@@ -38,21 +38,31 @@ function isProvedDead(identity: string): boolean {
 
 /**
  * Hands what dead workers had in hand back to Temporal at once, instead of after the heartbeat
- * timeout. Only tasks that may have a pending activity are looked at, and upkeep: those with a run
- * in hand, and those that moved within the last minute, since an activity may be lost between the
- * statement that ends its run or task and its own end.
+ * timeout. Only tasks that may have a pending activity are looked at, and upkeep.
  */
 export async function reclaim(client: Client, database: Database): Promise<number> {
-  const rows = await database.sql<{ workflowId: string }[]>`
+  const inHand = await database.sql<{ workflowId: string }[]>`
     select distinct t.workflow_id as "workflowId" from tasks t
     left join runs r on r.task_id = t.id and r.state in ('ADMITTED', 'RUNNING')
-    where t.first_execution_run_id is not null
-      and (r.id is not null or t.status = 'LANDING'
-        or t.updated_at > clock_timestamp() - interval '1 minute')`;
-  const workflows = [UPKEEP_ID, ...rows.map(({ workflowId }) => workflowId)];
-  const reclaimed = await Promise.all(workflows.map((id) => giveBack(client, id)));
-  return reclaimed.reduce((sum, count) => sum + count, 0);
+    where t.ended_at is null and t.first_execution_run_id is not null
+      and (r.id is not null or t.status = 'LANDING')`;
+  // A worker may also die between the statement that ends a run or a task and its activity's own
+  // end; what moved before the heartbeat timeout is Temporal's already.
+  const moved = await database.sql<{ workflowId: string }[]>`
+    select workflow_id as "workflowId" from tasks
+    where first_execution_run_id is not null
+      and updated_at > clock_timestamp() - interval '30 seconds'
+    order by updated_at desc limit ${MOVED_MAX}`;
+  let reclaimed = 0;
+  for (const rows of [[{ workflowId: UPKEEP_ID }, ...inHand], moved]) {
+    const counts = await Promise.all(rows.map(({ workflowId }) => giveBack(client, workflowId)));
+    reclaimed += counts.reduce((sum, count) => sum + count, 0);
+  }
+  return reclaimed;
 }
+
+/** Those that were lost moved last; looking at all would keep the others waiting. */
+const MOVED_MAX = 300;
 
 /** Fails by id what is read just before, since a failure by id carries no attempt number. */
 async function giveBack(client: Client, workflowId: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { ROOT } from '../support/build.js';
@@ -81,13 +81,21 @@ test('a promotion that was committed is told by the repeated step, without upkee
   expect(await runWithout([rule], cell)).toEqual([]);
 }, 180_000);
 
+test('what a worker had in hand after its task had ended is taken over as well', async () => {
+  const here = await arena();
+  const cell = { step: 'child filed', moment: 'before', fault: 'worker killed' } as const;
+  expect((await runCell(here, cell)).findings).toEqual([]);
+  // The landing that was filing follow-ups, and upkeep.
+  expect(readFileSync(here.worker().log, 'utf8')).toContain('took over 2 runs');
+}, 180_000);
+
 test('it can fail: a step that never comes is no step that was survived', async () => {
   const rule = { name: 'unstarted_tasks', says: 'ended_at is null', instead: 'false' };
   const cell = { step: 'upkeep pass', moment: 'after', fault: 'connections cut' } as const;
   expect(await runWithout([rule], cell)).toEqual(['the step was never reached']);
 }, 180_000);
 
-test('nothing is left over: no working copy, no task or workflow that nobody asked for', async () => {
+test('nothing is left: no working copy, no task or workflow that nobody asked for', async () => {
   const here = await arena();
   const { rig, workspaces } = here;
   await untilQuiet(here);

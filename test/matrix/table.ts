@@ -1,4 +1,4 @@
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import type { CellResult } from './cell.js';
 import { FAULT_NAMES, type FaultName } from './faults.js';
 import { STEP_NAMES, type StepName } from './steps.js';
@@ -44,24 +44,27 @@ export interface Versions {
 export function pageOf(results: readonly CellResult[], versions: Versions): string {
   const memory = Math.round(totalmem() / 2 ** 30);
   const date = new Date().toISOString().slice(0, 10);
+  const load = loadavg().map((each) => each.toFixed(1));
   return `# The kill matrix
 
-What breaks at which call, and how long it takes until every task of the cell has ended. \`npm run
-test:matrix\` makes this page; a part of it that holds every step and every fault runs in \`npm test\`.
+What breaks at which call, and how long it takes until every task of the cell has ended.
+\`npm run test:matrix\` makes this page; a part of it that holds every step and every fault, before
+and after, runs in \`npm test\`.
 
-- **Before**: a worker's call to the server was seen and withheld, then the fault came. **After**: the
-  server had done it and its answer was withheld, then the fault came. A cell whose call never came
-  has failed.
+- **Before**: a worker's call to the server was seen and withheld, then the fault came.
+  **After**: the server had done it and its answer was withheld, then the fault came. A cell whose
+  call never came has failed.
 - Counted from outside: what the scripted agents performed by their own log, the files and commits
-  that landed, and the list of what was filed. 0 lost, 0 duplicated, 0 stranded; a turn is performed
-  again only when Postgres had not stored its checkpoint; all invariants hold.
-- Each agent does one run at a time, so that tasks wait for each other; the seconds hold the work
-  that was left, and the start of what was killed.
+  that landed, and the list of what was filed. Nothing lost, nothing done twice, nothing stranded; a
+  turn is performed again only where Postgres had not stored its checkpoint; all invariants hold.
+- Each agent does one run at a time, so that tasks wait for each other. The seconds hold the restart
+  of what was killed and all work that was left.
 
 ${summaryOf(results)}
 
-${date}, ${cpus().length} cores, ${memory} GiB of memory, Node ${process.version.slice(1)}, Temporal CLI
-${versions.temporal}, Postgres ${versions.postgres}; both flush to disk. Seconds:
+${date}, ${cpus().length} cores, ${memory} GiB of memory, Node ${process.version.slice(1)},
+Temporal CLI ${versions.temporal}, Postgres ${versions.postgres}; both servers flush to disk. Load
+average at the end: ${load.join(', ')} (what else the machine did is in these figures). Seconds:
 
 ${tableOf(results)}
 `;
