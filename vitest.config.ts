@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
  * Which tests need Postgres and Temporal is told by where they lie, so that no list has to be kept:
  * the folders below and every `*.e2e.test.ts` do; all the rest, and every `*.unit.test.ts`, do not.
  */
-const SERVICE_FOLDERS = 'activities,cli,client,drizzle,e2e,examples,http,mcp,service';
+const SERVICE_FOLDERS = 'activities,cli,client,drizzle,e2e,examples,http,mcp,outage,service';
 const NEEDS_SERVICES = [`test/{${SERVICE_FOLDERS}}/**/*.test.ts`, 'test/**/*.e2e.test.ts'];
 const NEVER_NEEDS_THEM = 'test/**/*.unit.test.ts';
 

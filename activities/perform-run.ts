@@ -106,10 +106,13 @@ async function afterDefect(deps: Deps, go: Go, error: Defect, craft: Craft): Pro
 
 /** A shutdown is retried elsewhere and counted as nothing; a cancellation is Temporal's to tell. */
 async function leave(deps: Deps, go: Go, beating: Beating): Promise<never> {
+  const leaveAs = (end: string) => leaveAttempt(deps.database, go.brief.run.id, go.attempt, end);
   if (beating.why()?.workerShutdown) {
-    await leaveAttempt(deps.database, go.brief.run.id, go.attempt, 'shutdown');
+    await leaveAs('shutdown');
     throw leaving();
   }
+  // No worker was lost. Where it cannot be noted, the cancellation counts all the same.
+  if (beating.why()?.cancelRequested) await leaveAs('cancelled').catch(() => undefined);
   return await beating.cancelled;
 }
 

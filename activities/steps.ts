@@ -5,7 +5,7 @@ import { accepts } from '../src/domain/verdict.js';
 import { reconsider, registerTask } from './begin-task.js';
 import { type Deps, opening, withIds } from './deps.js';
 import { landWords } from './land-words.js';
-import { apply } from './verbs.js';
+import { apply, applyAll } from './verbs.js';
 import { wake } from './wake.js';
 
 /** The small steps: one or two statements each, idempotent by (task, step). */
@@ -39,6 +39,8 @@ export const createSteps = (deps: Deps): Steps => ({
   landWords: (taskId, number, then) => landWords(deps, taskId, number, then),
 
   applyVerb: (taskId, message) => apply(deps, taskId, message),
+
+  applyVerbs: (taskId, messages) => applyAll(deps, taskId, messages),
 
   async endTask(taskId, end) {
     const answer = await endTask(deps.database, { task: taskId, ...end });

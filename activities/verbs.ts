@@ -1,12 +1,15 @@
 import { uuidv7 } from 'uuidv7';
 import { applyVerb } from '../drizzle/steps.js';
 import type { VerbAnswer, VerbMessage } from '../src/contract.js';
-import { isTerminal, legalVerbs, VERB_LEGAL_IN } from '../src/domain/task.js';
+import { isTerminal, legalVerbs, VERB_LEGAL_IN, type Verb } from '../src/domain/task.js';
 import { checkRequest, InvalidTaskInput } from '../src/schema/request.js';
 import { factsOf, reconsider } from './begin-task.js';
 import { cleaned } from './cleaned.js';
 import type { Deps } from './deps.js';
 import { wake } from './wake.js';
+
+/** After these, policy may admit what waits in the inbox. */
+const CHANGES_ADMISSION: ReadonlySet<Verb> = new Set(['reassign', 'reprioritise']);
 
 /** Applies what a person asks of a task, once, and answers in one sentence what came of it. */
 export async function apply(deps: Deps, taskId: string, raw: VerbMessage): Promise<VerbAnswer> {
@@ -20,8 +23,21 @@ export async function apply(deps: Deps, taskId: string, raw: VerbMessage): Promi
   if (refusal !== null) return { ...answer, ...refusal };
   if (answer.error !== null) return { ...answer, message: whyNot(message, answer) };
   // Policy may admit what is another agent's now, or of another priority.
-  const admission = answer.status === 'INBOX' ? await reconsider(deps, taskId) : answer.admission;
+  const changed = answer.status === 'INBOX' && CHANGES_ADMISSION.has(message.verb);
+  const admission = changed ? await reconsider(deps, taskId) : answer.admission;
   return { ...answer, admission, message: done(message) };
+}
+
+/** Applies messages that came at once, one after the other; again from the first after a crash. */
+export async function applyAll(deps: Deps, taskId: string, messages: readonly VerbMessage[]) {
+  const answers: Omit<VerbAnswer, 'runs'>[] = [];
+  let latest: VerbAnswer['runs'] = [];
+  for (const message of messages) {
+    const { runs, ...answer } = await apply(deps, taskId, message);
+    answers.push(answer);
+    latest = runs;
+  }
+  return { answers, runs: latest };
 }
 
 /** What is wrong with a message whatever the task's status; null when nothing is. */

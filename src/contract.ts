@@ -24,6 +24,9 @@ export const UPKEEP_ID = 'upkeep';
 /** What our own doors use; other clients choose any id: the row stores it and nobody builds it. */
 export const taskWorkflowId = (id: string): string => `task/${id}`;
 
+/** A task that the doctor sends: no list shows it. */
+export const CANARY_PREFIX = 'canary/';
+
 /** By name, as the server registers them. */
 export const SEARCH_ATTRIBUTES = {
   TaskStatus: 'Keyword',
@@ -239,6 +242,14 @@ export interface Steps {
     then: ReviewThen,
   ): Promise<{ outcome: RoundEnd; standing: Standing }>;
   applyVerb(taskId: string, message: VerbMessage): Promise<VerbAnswer>;
+  /** Messages that came at once, in their order; the runs, which are theirs together, once. */
+  applyVerbs(
+    taskId: string,
+    messages: readonly VerbMessage[],
+  ): Promise<{
+    readonly answers: readonly Omit<VerbAnswer, 'runs'>[];
+    readonly runs: readonly RunSummary[];
+  }>;
   /** Lands words alone; `Landings.land` does the same for whatever has files. */
   landWords(taskId: string, number: number, then: LandingThen): Promise<LandingEnd>;
   /** Answers with the end that stands: a task that landed meanwhile is `DONE`. */

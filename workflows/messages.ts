@@ -1,6 +1,6 @@
 import {
   ApplicationFailure,
-  CancellationScope,
+  allHandlersFinished,
   condition,
   currentUpdateInfo,
   log,
@@ -21,6 +21,7 @@ import {
 } from '../src/contract.js';
 import { PRIORITIES, VERBS, type Verb } from '../src/domain/task.js';
 import { sayingWhy } from './endings.js';
+import { Mailbox } from './mailbox.js';
 import { steps } from './proxies.js';
 import type { TaskView } from './task-view.js';
 import { describeVerb } from './what-to-do.js';
@@ -33,35 +34,61 @@ interface Hearer {
   applied(message: VerbMessage, answer: VerbAnswer): void;
 }
 
+/** What a history hands to the next one of the same task. */
+export interface Heard {
+  /** How many signals of each verb were heard: their ids are counted on. */
+  readonly counts: Partial<Record<Verb, number>>;
+  /** Signals that were heard and not applied yet. */
+  readonly rest: readonly VerbMessage[];
+}
+
+interface Listening {
+  /** Lets through what has arrived. */
+  open(hearer: Hearer): void;
+  /** How many messages this history has brought. */
+  count(): number;
+  /** true: only what cannot be handed to the next history is applied. */
+  close(closing: boolean): void;
+  /** Whether all that has arrived was applied and answered; once closed, or may be handed on. */
+  isQuiet(): boolean;
+  heard(): Heard;
+}
+
 /**
  * Registers every handler before the first `await`. What arrives before the task is registered
  * waits; `open` lets it through.
  */
-export function listen(): { open(hearer: Hearer): void } {
+export function listen(before: Heard | null): Listening {
   let hearer: Hearer | null = null;
   const registered = async (): Promise<Hearer> => {
     await condition(() => hearer !== null);
     if (hearer === null) throw new Error('opened without a hearer');
     return hearer;
   };
-  const inTurn = queue();
-  const apply = (message: VerbMessage): Promise<VerbAnswer> =>
-    inTurn(async () => {
-      const { view, applied } = await registered();
-      const summary = `${message.verb} by ${message.by}`;
-      const apply = steps.applyVerb.executeWithOptions({ summary }, [view.taskId, message]);
-      const answer = await sayingWhy(apply);
-      view.answered(answer);
-      applied(message, answer);
-      return answer;
-    });
-
-  for (const verb of VERBS) hearVerb(verb, apply);
+  const mailbox = new Mailbox(async (messages) => {
+    const { view, applied } = await registered();
+    const answers = await applyAll(view.taskId, messages);
+    const last = answers.at(-1);
+    if (last !== undefined) view.answered(last);
+    for (const [index, answer] of answers.entries()) {
+      const message = messages[index];
+      if (message !== undefined) applied(message, answer);
+    }
+    return answers;
+  });
+  const counts = { ...before?.counts };
+  for (const message of before?.rest ?? []) mailbox.post(message, nobody(message.verb));
+  mailbox.count = 0; // those were counted where they were heard
+  for (const verb of VERBS) hearVerb(verb, mailbox, counts);
   const granted = async (grant?: { readonly run?: unknown }) => {
+    mailbox.count++;
     if (typeof grant?.run === 'string') (await registered()).granted(grant.run);
     else log.warn('signal runPromoted was ignored: it names no run');
   };
-  const again = () => inTurn(async () => (await registered()).lookAgain());
+  const again = () => {
+    mailbox.count++;
+    return mailbox.inTurn(async () => (await registered()).lookAgain());
+  };
   const state = () => {
     if (hearer === null) throw new Error('the task is not registered yet');
     return hearer.view.current();
@@ -78,43 +105,51 @@ export function listen(): { open(hearer: Hearer): void } {
     open(opened) {
       hearer = opened;
     },
+    count: () => mailbox.count,
+    close: (closing) => mailbox.close(closing),
+    isQuiet: () => mailbox.isQuiet && allHandlersFinished(),
+    heard: () => ({ counts, rest: mailbox.rest() }),
   };
 }
 
-/**
- * One after the other, as they came: `resume` never overtakes `pause`. A message that was taken is
- * applied, also while the workflow is being cancelled.
- */
-function queue() {
-  let last: Promise<unknown> = Promise.resolve();
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(() => CancellationScope.nonCancellable(work));
-    last = mine.catch(() => undefined);
-    return mine;
-  };
+/** One message is a step that names its sender; many are one step. */
+async function applyAll(
+  taskId: string,
+  messages: readonly VerbMessage[],
+): Promise<readonly VerbAnswer[]> {
+  const [first] = messages;
+  if (first === undefined) return [];
+  if (messages.length > 1) {
+    const summary = `${messages.length} messages`;
+    const apply = steps.applyVerbs.executeWithOptions({ summary }, [taskId, messages]);
+    const { answers, runs } = await sayingWhy(apply);
+    return answers.map((answer) => ({ ...answer, runs }));
+  }
+  const summary = `${first.verb} by ${first.by}`;
+  const apply = steps.applyVerb.executeWithOptions({ summary }, [taskId, first]);
+  return [await sayingWhy(apply)];
 }
 
 /** The signal for who need no answer, the update for who do; both end in one decision. */
-function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswer>): void {
+function hearVerb(verb: Verb, mailbox: Mailbox, counts: Heard['counts']): void {
   const description = describeVerb(verb);
-  let heard = 0;
   // Counted, not random: a reset delivers the same signals in the same order, under the same ids.
-  const nextId = () => `${workflowInfo().firstExecutionRunId}/${verb}/${++heard}`;
-  const asSignal: (raw?: unknown) => Promise<void> = async (raw) => {
+  const nextId = () => {
+    const count = (counts[verb] ?? 0) + 1;
+    counts[verb] = count;
+    return `${workflowInfo().firstExecutionRunId}/${verb}/${count}`;
+  };
+  const asSignal: (raw?: unknown) => void = (raw) => {
     const message = toMessage(verb, raw, nextId);
-    if (typeof message === 'string') return ignored(verb, message);
-    try {
-      const { error, message: why } = await apply(message);
-      if (error !== null) ignored(verb, why);
-    } catch (error) {
-      if (!(error instanceof ApplicationFailure)) throw error;
-      ignored(verb, error.message);
-    }
+    if (typeof message === 'string') ignored(verb, message);
+    else mailbox.post(message, nobody(verb));
   };
   const asUpdate: (raw?: unknown) => Promise<VerbAnswer> = async (raw) => {
     const message = toMessage(verb, raw, () => currentUpdateInfo()?.id ?? nextId());
     if (typeof message === 'string') throw refusal(message, 'InvalidMessage');
-    const answer = await apply(message);
+    const answer = await new Promise<VerbAnswer>((resolve, reject) => {
+      mailbox.post(message, { answer: resolve, fail: reject, waits: true });
+    });
     if (answer.error !== null) throw refusal(answer.message, answer.error);
     return answer;
   };
@@ -125,6 +160,15 @@ function hearVerb(verb: Verb, apply: (message: VerbMessage) => Promise<VerbAnswe
   setHandler(signals[verb] as typeof signals.approve, asSignal, { description });
   setHandler(updates[verb] as typeof updates.approve, asUpdate, { description, validator });
 }
+
+/** Who sent a signal is told nothing. */
+const nobody = (verb: Verb) => ({
+  waits: false,
+  answer({ error, message }: VerbAnswer) {
+    if (error !== null) ignored(verb, message);
+  },
+  fail: (error: unknown) => ignored(verb, String(error)),
+});
 
 const ignored = (verb: Verb, why: string) => log.warn(`signal ${verb} was ignored: ${why}`);
 

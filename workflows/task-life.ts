@@ -1,7 +1,8 @@
 import {
-  allHandlersFinished,
   CancellationScope,
   condition,
+  continueAsNew,
+  isCancellation,
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
@@ -19,10 +20,17 @@ import type {
 } from '../src/contract.js';
 import { stepName } from '../src/contract.js';
 import { endOf, Over, Rejected, sayingWhy } from './endings.js';
-import { listen } from './messages.js';
+import { type Heard, listen } from './messages.js';
 import { landings, runs, steps } from './proxies.js';
 import { TaskRuns } from './task-runs.js';
 import { TaskView } from './task-view.js';
+
+/**
+ * So many messages are enough for one history: at a wait it goes on in a new one, and after more of
+ * them even while an agent works, who is stopped and resumed then. Temporal takes at most 51,200
+ * events, 10,000 signals and 2,000 updates; and a workflow task must replay them in 5 seconds.
+ */
+const MESSAGES_MAX = { waiting: 500, working: 1_500 };
 
 /** The verbs of the loop. Each decides nothing about the task's course: it does, waits, answers. */
 export class TaskLife {
@@ -38,8 +46,11 @@ export class TaskLife {
   private wordsOnly = false;
   /** Set when a person cancels: whose decision the end is. */
   private cancel: TaskEnd | null = null;
+  private isLong = false;
+  private readonly inbox: ReturnType<typeof listen>;
 
-  private constructor(begun: Begun) {
+  private constructor(begun: Begun, inbox: ReturnType<typeof listen>) {
+    this.inbox = inbox;
     this.view = new TaskView(begun);
     this.runs = new TaskRuns(this.view, begun.standing);
     this.admission = begun.admission;
@@ -47,11 +58,11 @@ export class TaskLife {
   }
 
   /** Registers the task. Bad input fails the workflow with the sentence that says what is wrong. */
-  static async begin(input: unknown): Promise<TaskLife> {
-    const inbox = listen();
+  static async begin(input: unknown, before: Heard | null): Promise<TaskLife> {
+    const inbox = listen(before);
     const { workflowId, firstExecutionRunId } = workflowInfo();
     const begun = await sayingWhy(steps.beginTask(input, { workflowId, firstExecutionRunId }));
-    const life = new TaskLife(begun);
+    const life = new TaskLife(begun, inbox);
     inbox.open({
       view: life.view,
       granted: (run) => life.runs.grant(run),
@@ -66,9 +77,11 @@ export class TaskLife {
 
   /** Runs the story and ends the task truthfully, also when it is cancelled or rejected. */
   async toItsEnd(story: () => Promise<void>): Promise<TaskOutcome> {
+    this.watchLength().catch(() => undefined); // cancelled with the task
     try {
       await this.scope.run(story);
     } catch (error) {
+      if (isCancellation(error) && (await this.mayGoOn())) await this.goOnAnew();
       if (!(error instanceof Over)) {
         const end = endOf(error, this.cancel);
         if (end === null) throw error;
@@ -76,7 +89,7 @@ export class TaskLife {
         this.view.stand(await CancellationScope.nonCancellable(() => steps.endTask(taskId, end)));
       }
     }
-    await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+    await CancellationScope.nonCancellable(() => condition(this.inbox.isQuiet));
     return this.view.outcome();
   }
 
@@ -209,6 +222,30 @@ export class TaskLife {
 
   private nextExecution(cycle: number): RunSpec[] {
     return [{ kind: 'EXECUTION', number: this.executions + 1, cycle, seat: 0 }];
+  }
+
+  /** Stops the story once its history is long: at a wait, or when even an agent must be stopped. */
+  private async watchLength(): Promise<void> {
+    const { waiting, working } = MESSAGES_MAX;
+    await condition(() => this.inbox.count() >= (this.runs.idle ? waiting : working));
+    this.isLong = true;
+    this.scope.cancel();
+  }
+
+  /** Whether the length of the history is all that has stopped the story. */
+  private async mayGoOn(): Promise<boolean> {
+    if (!this.isLong) return false;
+    this.inbox.close(true);
+    const quiet = () => this.inbox.isQuiet() && this.runs.idle;
+    await CancellationScope.nonCancellable(() => condition(quiet));
+    const mayGoOn = this.cancel === null && !CancellationScope.current().consideredCancelled;
+    if (!mayGoOn) this.inbox.close(false);
+    return mayGoOn;
+  }
+
+  /** A new history under the same id. The record is the truth, so it is entered again from there. */
+  private goOnAnew(): Promise<never> {
+    return continueAsNew({ title: this.view.current().title }, this.inbox.heard());
   }
 
   private acceptedByPerson(): 'accepted' {

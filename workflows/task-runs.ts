@@ -29,10 +29,26 @@ export class TaskRuns {
   private readonly resolutions = new Map<string, Resolution>();
   /** Runs that the closing of the run before them has opened. */
   private ready: readonly OpenedRun[];
+  private working = 0;
 
   constructor(view: TaskView, standing: Standing) {
     this.view = view;
     this.ready = standing.opened;
+  }
+
+  /** Whether no agent and no landing is at work. */
+  get idle(): boolean {
+    return this.working === 0;
+  }
+
+  /** Waits for what an agent or a landing does. */
+  async atWork<T>(work: Promise<T>): Promise<T> {
+    this.working++;
+    try {
+      return await work;
+    } finally {
+      this.working--;
+    }
   }
 
   grant(run: string): void {
@@ -70,7 +86,7 @@ export class TaskRuns {
       if (this.withdrawn.has(run.id)) return null;
       this.granted.delete(run.id); // a re-queued run keeps its id and waits for a new grant
       this.view.starts(run);
-      const end = await performing(ref, this.activityOptions(run));
+      const end = await this.atWork(performing(ref, this.activityOptions(run)));
       const landsAtOnce = end.kind === 'closed' && end.wordsOnly === true && !this.view.paused;
       this.stand(end.standing, { quietly: landsAtOnce });
       if (end.kind === 'closed') {

@@ -1,9 +1,13 @@
 import type { TaskOutcome } from '../src/contract.js';
+import type { Heard } from './messages.js';
 import { TaskLife } from './task-life.js';
 
-/** One task, from the inbox to its end. Every `await` below is a durable step. */
-export async function task(input: unknown): Promise<TaskOutcome> {
-  const life = await TaskLife.begin(input); // registered, re-entered, or failed at once
+/**
+ * One task, from the inbox to its end. Every `await` below is a durable step. `heard` is what a
+ * history that grew too long hands to the new one; whoever files a task leaves it out.
+ */
+export async function task(input: unknown, heard?: Heard): Promise<TaskOutcome> {
+  const life = await TaskLife.begin(input, heard ?? null); // registered, re-entered, or failed at once
   return life.toItsEnd(async () => {
     await life.untilAdmitted(); // a rejection in the inbox ends it here
     await untilLanded(life);

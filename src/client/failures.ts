@@ -46,6 +46,7 @@ export type Meaning =
   | { readonly kind: 'silent' }
   | { readonly kind: 'ended' }
   | { readonly kind: 'unregistered' }
+  | { readonly kind: 'unheard' }
   /** Not ours to explain: a defect keeps its own class and stack. */
   | { readonly kind: 'unknown' };
 
@@ -57,10 +58,15 @@ const GRPC = {
   UNAUTHENTICATED: 16,
 };
 
+/** The server's word for a worker that lost its workflow task: nothing has been done. */
+const isUnheard = ({ cause }: WorkflowUpdateFailedError): boolean =>
+  cause instanceof ApplicationFailure && cause.type === 'UnprocessedUpdate';
+
 /** The one table from Temporal's errors to ours. */
 export function meaningOf(error: unknown, tried: Attempted): Meaning {
   const ours = (found: MissionError): Meaning => ({ kind: 'error', error: found });
   if (error instanceof MissionError) return ours(error);
+  if (error instanceof WorkflowUpdateFailedError && isUnheard(error)) return { kind: 'unheard' };
   if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowFailedError) {
     return meaningOfFailure(error.cause, tried);
   }

@@ -48,7 +48,7 @@ export async function ask<T>(link: Link, call: Call, work: () => Promise<T>): Pr
   }
 }
 
-/** A worker has just taken the task and is about to register it: asking again helps. */
+/** Its worker is about to register the task, or has not heard the call: asking again helps. */
 const SOON = Symbol('soon');
 
 const notRegistered = ({ workflowId }: Call, cause: unknown): Timeout =>
@@ -73,10 +73,12 @@ async function explain(link: Link, call: Call, error: unknown): Promise<unknown>
       const isWorker = answeredBy === 'worker' && (await answers(link));
       return isWorker ? noWorker(link, call, error) : unreachable(link.address, error);
     }
-    case 'ended':
-      return await howItEnded(link, call);
+    case 'ended': // or it went on in a new history at this very moment
+      return (await isRunning(link, call)) ? SOON : await howItEnded(link, call);
     case 'unregistered':
-      return await whyUnregistered(link, call);
+      return (await isRunning(link, call)) ? SOON : await endOf(link, call);
+    case 'unheard':
+      return SOON;
     case 'unknown':
       return error;
     default:
@@ -123,13 +125,11 @@ async function howItEnded(link: Link, call: Call): Promise<unknown> {
   return new WrongState(message, { cause: end });
 }
 
-/** Asked before its worker has registered it: not yet, or never? */
-async function whyUnregistered(link: Link, call: Call): Promise<unknown> {
-  const { workflowId } = call;
+async function isRunning(link: Link, { workflowId }: Call): Promise<boolean> {
   const { status } = await ask(link, { what: 'describe', workflowId }, () =>
     link.client.workflow.getHandle(workflowId).describe(),
   );
-  return status.name === 'RUNNING' ? SOON : await endOf(link, call);
+  return status.name === 'RUNNING';
 }
 
 /** The outcome of a workflow that has ended, or why it has none. */

@@ -8,6 +8,12 @@ interface TaskWorkerOptions {
   readonly deps: Deps;
 }
 
+/**
+ * A workflow that takes longer at once ends the whole worker, and then the next one. On a busy
+ * machine a flood of signals takes the 5 seconds of the default, which the typings do not show.
+ */
+const PATIENT = { isolateExecutionTimeout: '60s' };
+
 /** The worker of one process: all on one queue, so that small activities start eagerly. */
 export const createTaskWorker = ({
   connection,
@@ -18,6 +24,7 @@ export const createTaskWorker = ({
   Worker.create({
     connection,
     namespace,
+    ...PATIENT,
     identity: deps.worker,
     taskQueue: deps.taskQueue,
     workflowBundle,
