@@ -71,27 +71,28 @@ export class Real {
 
   /** Plays the same statements; answers the first difference, or null. */
   async differs(told: readonly Told[], planted?: Planted): Promise<string | null> {
-    const { sql } = this.database;
-    const run = (text: string, given: readonly string[] = []) => sql.unsafe(text, [...given]);
-    await run('begin');
+    await this.run('begin');
     try {
       await this.furnish(planted);
-      // All are sent at once: one connection answers them in their order.
-      const answers = told.map(async (call) => {
-        const { text, given } = statementOf(call);
-        const [asked, looked] = [run(text, given), run(snapshot(call.waits))];
-        const [[row], [now]] = await Promise.all([asked, looked]);
-        return difference(call, row?.answer, now?.now);
-      });
-      const all = await Promise.allSettled(answers);
-      for (const [index, one] of all.entries()) {
-        const what = one.status === 'fulfilled' ? one.value : String(one.reason);
+      for (const [index, call] of told.entries()) {
+        const what = await this.compare(call).catch(String);
         if (what !== null) return `statement ${index + 1} of ${told.length}: ${what}`;
       }
       return null;
     } finally {
-      await run('rollback');
+      await this.run('rollback');
     }
+  }
+
+  /** A statement that raises is a difference as well. */
+  private async compare(call: Told): Promise<string | null> {
+    const { text, given } = statementOf(call);
+    const [row] = await this.run(text, given);
+    const [now] = await this.run(snapshot(call.waits));
+    return difference(call, row?.answer, now?.now);
+  }
+  private run(text: string, given: readonly string[] = []) {
+    return this.database.sql.unsafe(text, [...given], { prepare: true });
   }
 
   private async furnish(planted: Planted | undefined): Promise<void> {

@@ -115,6 +115,7 @@ export function begin(driver: Driver, timeZone = 'UTC'): void {
   setPolicy(driver, 'execution-limits', { ...value, timeZone }, true, true);
   setPolicy(driver, 'review', { maxCycles: 2 }, true, true);
   setPolicy(driver, 'landing', { maxLandingCycles: 1 }, true, true);
+  setPolicy(driver, 'spawn', { maxDepth: 2, maxPerVerdict: 2, maxPerTree: 3 }, true, true);
 }
 
 const UNBLOCKING = ['answer', 'retry', 'retry', 'reassign', 'accept', 'approve'] as const;

@@ -3,7 +3,7 @@ import { act, begin, type Deed, deeds } from './deeds.js';
 import { Driver } from './driver.js';
 import { Model } from './model.js';
 import { type Breach, Watch } from './watch.js';
-import { CORE, type Core } from './world.js';
+import { CORE, type Core, Raised } from './world.js';
 
 /** The rules under test: the pure core, and the model of the SQL functions. */
 export interface Rules {
@@ -31,7 +31,13 @@ export function simulate(sequence: readonly Deed[], rules: Rules = {}): void {
   });
   const watch = new Watch(driver);
   begin(driver);
-  for (const deed of sequence) act(driver, deed);
+  try {
+    for (const deed of sequence) act(driver, deed);
+  } catch (error) {
+    if (!(error instanceof Raised)) throw error;
+    // It is retried without end, so its task is stranded.
+    throw new Broken([{ number: 14, what: `a statement raises: ${error.message}` }]);
+  }
   look?.(driver);
 }
 

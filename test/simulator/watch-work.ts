@@ -7,6 +7,9 @@ import type { Run } from './world.js';
 /** Runs and cycles: what is said of them holds after every statement. */
 export function watchWork(driver: Driver, before: Before, call: Call, say: Say): void {
   const { record } = driver;
+  if (call.name === 'start_attempt' || call.name === 'settle_cycle') {
+    noteBounds(driver, before, call);
+  }
   const changed = record.world.runs.filter(
     (run) => before.runs.get(run.id)?.state !== run.state || isOpen(run),
   );
@@ -15,7 +18,7 @@ export function watchWork(driver: Driver, before: Before, call: Call, say: Say):
     if (was && (was.place !== run.place || was.number !== run.number)) {
       say(3, 'a run that was queued again has taken another number or place');
     }
-    if (was === undefined) isNext(driver, run, say);
+    if (was === undefined) isNext(driver, before, run, say);
     if (run.state === 'SUCCEEDED' && was?.state !== 'SUCCEEDED') hasEnded(driver, run, say);
     if (was && !['QUEUED', 'ADMITTED', 'RUNNING'].includes(was.state) && was.state !== run.state) {
       say(7, `a run that was ${was.state} is ${run.state}`);
@@ -23,14 +26,14 @@ export function watchWork(driver: Driver, before: Before, call: Call, say: Say):
   }
   for (const { id, status } of record.world.tasks) {
     const was = before.status.get(id);
-    if (was === status || (was !== 'REVIEW' && was !== 'LANDING')) continue;
+    if (was === status) continue;
     if (status === 'LANDING' || status === 'DONE') mustBeAccepted(driver, id, say);
   }
   if (call.name === 'close_run') countsOnce(driver, before, call, say);
 }
 
 /** 3: `(E R+)* E?`, and another cycle only where somebody asked for it. */
-function isNext({ record, meant }: Driver, run: Run, say: Say): void {
+function isNext({ record, meant }: Driver, before: Before, run: Run, say: Say): void {
   const runs = record.runsOf(run.task);
   const same = runs.filter(({ kind }) => kind === run.kind);
   if (same.some(({ number }, index) => number !== index + 1)) say(3, 'numbers have a gap');
@@ -55,18 +58,36 @@ function isNext({ record, meant }: Driver, run: Run, say: Say): void {
   if (run.cycle !== last.cycle) {
     if (run.cycle !== last.cycle + 1) say(3, `cycle ${run.cycle} after ${last.cycle}`);
     if (!rejected && sentBack.length === 0) say(2, 'a new cycle for which nobody asked');
-    withinBound({ record }, run, say);
+    if (sentBack.length === 0) withinBound(runs, before, last.cycle, say);
   } else if (last.state === 'SUCCEEDED' && !last.superseded) {
     say(3, 'executed again in a cycle whose work stands');
   }
 }
 
-/** 2: revisions beyond the highest bound that was ever in force were granted by a person. */
-function withinBound({ record }: Pick<Driver, 'record'>, run: Run, say: Say): void {
-  const { grantedCycles, landingCycles } = record.task(run.task);
-  const bounds = record.world.policies.filter(({ name }) => name === 'review');
-  const most = Math.max(...bounds.map(({ value }) => Number(value.maxCycles)));
-  if (run.cycle > most + grantedCycles + landingCycles) say(2, 'more cycles than were granted');
+/** 2: what is sent back beyond the bound was granted by a person. */
+function withinBound(runs: readonly Run[], before: Before, cycle: number, say: Say): void {
+  const sent = runs.filter((run) => run.cycle === cycle && run.outcome === 'revision');
+  if (sent.length > 0 && sent.every(({ id }) => cycle >= (before.bounds.get(id) ?? 0))) {
+    say(2, 'more cycles than policy and people have granted');
+  }
+}
+
+/** The bound that a review is told when it begins, and what several are settled by. */
+function noteBounds({ record }: Driver, { bounds }: Before, { name, given }: Call): void {
+  const [first] = given;
+  const { task, specs } = (first ?? {}) as { task?: string; specs?: { number: number }[] };
+  const runs = record.world.runs.filter(({ id, kind, number, ...run }) =>
+    name === 'start_attempt'
+      ? id === first
+      : kind === 'REVIEW' && run.task === task && specs?.some((spec) => spec.number === number),
+  );
+  const policy = record.world.policies.findLast((each) => each.name === 'review');
+  const most = policy?.enabled ? Number(policy.value.maxCycles) : 0;
+  for (const run of runs) {
+    const { grantedCycles, landingCycles } = record.task(run.task);
+    const now = most + grantedCycles + landingCycles;
+    bounds.set(run.id, Math.max(bounds.get(run.id) ?? 0, now));
+  }
 }
 
 function hasEnded({ record, meant }: Driver, run: Run, say: Say): void {
@@ -100,13 +121,13 @@ function mustBeAccepted({ record, meant }: Driver, task: string, say: Say): void
   if (!cited) say(2, 'went on to its landing without a verdict on its work');
 }
 
-/** 11: tokens are counted once, and only those of the attempt that is live. */
+/** 11: only the attempt that is live closes its run and counts its tokens, once. */
 function countsOnce({ record }: Driver, before: Before, { given }: Call, say: Say): void {
-  const { run: id } = given[0] as { run: string };
+  const { run: id, attempt } = given[0] as { run: string; attempt: number };
   const was = before.runs.get(id);
   const run = record.run(id);
-  if (was && was.state !== 'RUNNING' && (run.tokens !== was.tokens || run.state !== was.state)) {
-    const isPromoted = was.state === 'QUEUED' && run.state === 'ADMITTED';
-    if (!isPromoted) say(7, 'a close of what was not running has changed it');
-  }
+  if (was === undefined || (run.tokens === was.tokens && run.state === was.state)) return;
+  const isPromoted = was.state === 'QUEUED' && run.state === 'ADMITTED';
+  if (was.state !== 'RUNNING' && !isPromoted) say(7, 'what was not running was closed');
+  if (was.state === 'RUNNING' && run.attempt !== attempt) say(11, 'the write of a zombie counts');
 }

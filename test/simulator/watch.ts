@@ -20,6 +20,8 @@ export interface Before {
   readonly status: Map<string, TaskStatus>;
   readonly runs: Map<string, Kept>;
   readonly decisions: Map<string, string>;
+  /** How many cycles a review may send back, as it was when it began. */
+  readonly bounds: Map<string, number>;
   configuration: readonly unknown[];
   audited: number;
 }
@@ -30,6 +32,7 @@ export class Watch {
     status: new Map(),
     runs: new Map(),
     decisions: new Map(),
+    bounds: new Map(),
     configuration: [],
     audited: 0,
   };
@@ -50,6 +53,7 @@ export class Watch {
     this.checkDecisions(say);
     this.checkConfiguration(call, say);
     this.checkTrees(say);
+    this.checkInbox(call, say);
     this.look();
     return found;
   }
@@ -150,38 +154,35 @@ export class Watch {
     if (!by.some((each) => each.by.startsWith('person:'))) say(13, 'changed, and nobody is named');
   }
 
-  private checkTrees(say: Say): void {
-    const { tasks, policies } = this.driver.record.world;
-    if (tasks.length === this.before.status.size) return;
-    const caps = policies.filter(({ name }) => name === 'spawn').map(({ value }) => value);
-    const most = (figure: string) => Math.max(...caps.map((value) => Number(value[figure])));
-    const titles = new Set<string>();
-    const origins = new Map<string, number>();
-    for (const { root, title, depth, originRun, originIndex } of tasks) {
-      const size = tasks.filter((each) => each.root === root).length;
-      if (size > Math.max(1, most('maxPerTree'))) say(8, `a tree of ${size}`);
-      if (depth > most('maxDepth')) say(8, `depth ${depth}`);
-      if (titles.has(`${root} ${title}`)) say(8, 'the same task twice in a tree');
-      titles.add(`${root} ${title}`);
-      if (originRun === null) continue;
-      const child = `${originRun} ${originIndex}`;
-      if (origins.has(child)) say(8, 'a follow-up was filed twice');
-      origins.set(child, 1);
-      origins.set(originRun, (origins.get(originRun) ?? 0) + 1);
-      if ((origins.get(originRun) ?? 0) > most('maxPerVerdict')) say(8, 'too many of one verdict');
-    }
-    const keys = tasks.flatMap(({ source, key }) => (key === null ? [] : [`${source} ${key}`]));
-    if (new Set(keys).size !== keys.length) say(15, 'filed twice under one key');
-    const { now, limit } = this.inForce();
-    if (now > limit) say(8, `${now} tasks in a tree that may have ${limit}`);
+  /** Once it was decided, the inbox has been decided under the policy in force. */
+  private checkInbox({ name, given }: Call, say: Say): void {
+    if (name !== 'decide_again') return;
+    const { record } = this.driver;
+    const task = record.task(String(given[0]));
+    if (task.status !== 'INBOX' || record.wasRejected(task)) return;
+    const { version } = record.policyNow('auto-approve');
+    if (task.admissionVersion !== version) say(14, 'the inbox is not decided, and asks for ever');
   }
 
-  /** The tree that has just grown, and what was in force then. */
-  private inForce(): { now: number; limit: number } {
+  private checkTrees(say: Say): void {
     const { record } = this.driver;
-    const added = record.world.tasks.findLast(({ id }) => !this.before.status.has(id));
-    if (!added || added.originRun === null) return { now: 0, limit: 0 };
-    const now = record.world.tasks.filter(({ root }) => root === added.root).length;
-    return { now, limit: record.figure('spawn', 'maxPerTree') };
+    const { tasks } = record.world;
+    const added = tasks.filter(({ id }) => !this.before.status.has(id));
+    if (added.length === 0) return;
+    const keys = tasks.flatMap(({ source, key }) => (key === null ? [] : [`${source} ${key}`]));
+    if (new Set(keys).size !== keys.length) say(15, 'filed twice under one key');
+    const children = added.filter(({ originRun }) => originRun !== null);
+    const [first] = children;
+    if (first === undefined) return;
+    const tree = tasks.filter(({ root }) => root === first.root);
+    const figure = (name: string) => record.figure('spawn', name);
+    if (tree.length > figure('maxPerTree')) say(8, `a tree of ${tree.length}`);
+    if (first.depth > figure('maxDepth')) say(8, `a follow-up at depth ${first.depth}`);
+    if (children.length > figure('maxPerVerdict')) say(8, `${children.length} of one verdict`);
+    if (new Set(tree.map(({ title }) => title)).size < tree.length) say(8, 'a title twice');
+    const isOlder = tasks.some(
+      ({ id, originRun }) => originRun === first.originRun && this.before.status.has(id),
+    );
+    if (isOlder) say(8, 'the follow-ups of one verdict were filed twice');
   }
 }
