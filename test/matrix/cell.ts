@@ -75,7 +75,7 @@ async function untilEnded(
     const open = await stillOpen(arena, cast).catch((error: unknown) => String(error));
     if (open === null) return null;
     if (Date.now() > deadline) return `stranded after ${patienceMs / 1000} s: ${open}`;
-    await sleep(50);
+    await sleep(100);
   }
 }
 

@@ -1,8 +1,9 @@
 import {
+  alone,
   approval,
   contended,
   landing,
-  plain,
+  pair,
   revised,
   type Story,
   spawning,
@@ -27,21 +28,21 @@ const rpc = (method: string, message: string): Pick<Step, 'server' | 'says'> => 
 });
 
 export const STEPS = {
-  registered: { ...sql('begin_task'), story: plain },
+  registered: { ...sql('begin_task'), story: pair },
   admitted: { ...sql('apply_verb', '"verb":"approve"'), story: approval },
   'run queued': { ...sql('open_runs'), story: approval },
   'run promoted': { ...sql('close_run'), answers: /"wake": \[\{/, story: contended },
   'signal sent': { ...rpc('SignalWorkflowExecution', 'runPromoted'), story: contended },
-  'attempt started': { ...sql('start_attempt'), story: plain },
-  'checkpoint stored': { ...sql('save_progress'), story: plain },
-  'result stored': { server: 'postgres', says: /^insert into "contents"/, story: plain },
-  'run closed': { ...sql('close_run', '"outcome":"succeeded"'), story: plain },
+  'attempt started': { ...sql('start_attempt'), story: alone },
+  'checkpoint stored': { ...sql('save_progress'), story: alone },
+  'result stored': { server: 'postgres', says: /^insert into "contents"/, story: alone },
+  'run closed': { ...sql('close_run', '"outcome":"succeeded"'), story: pair },
   'verdict recorded': { ...sql('close_run', '"verdictKind":"REVISION"'), story: revised },
   'child filed': { ...sql('file_followups', 'Follow-up of task'), story: spawning },
   landed: { ...sql('close_landing', '"outcome":"landed"'), story: landing },
   finished: {
     ...rpc('RespondWorkflowTaskCompleted', '"status":"DONE","cycles":'),
-    story: plain,
+    story: alone,
   },
   'upkeep pass': { ...sql('unstarted_tasks'), answers: /workflowId/, story: unstarted },
 } as const satisfies Record<string, Step>;

@@ -112,8 +112,14 @@ const until = (arena: Arena, workflowId: string | null, condition: string) =>
     throw new Error(`${workflowId} is not ${condition}: ${JSON.stringify(row)}`);
   });
 
+/** One task. */
+export const alone: Story = async (arena, trap) => {
+  trap.set();
+  return [await file(arena, { script: plainScript })];
+};
+
 /** Two tasks of one agent, who does one at a time. */
-export const plain: Story = async (arena, trap) => {
+export const pair: Story = async (arena, trap) => {
   trap.set();
   return [await file(arena, { script: plainScript }), await file(arena, { script: plainScript })];
 };
