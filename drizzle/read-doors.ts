@@ -43,7 +43,9 @@ export interface Throttled {
   readonly figure: number;
   /** Runs; of `maxDailyTokens` the tokens that they are estimated to need. */
   readonly waiting: number;
-  readonly waitedMs: number;
+  readonly waitedMs: number | null;
+  /** Runs that would wait here, were they not held at another door. */
+  readonly behind: number;
   /** How long its runs take, of late; null where none has ended. */
   readonly typicalMs: number | null;
   /** The figure that lets them go. */
@@ -52,10 +54,10 @@ export interface Throttled {
 
 export async function readThrottled({ sql }: Database): Promise<Throttled[]> {
   return sql<Throttled[]>`
-    select agent, field, figure::float, waiting::float, enough::float,
+    select agent, field, figure::float, waiting::float, behind::float, enough::float,
       extract(epoch from waited)::float * 1000 as "waitedMs",
       extract(epoch from typical)::float * 1000 as "typicalMs"
-    from throttled() order by waiting desc`;
+    from throttled() order by waiting + behind desc`;
 }
 
 /** An open task that a worker should be at, and whose records have not moved for a while. */

@@ -109,11 +109,13 @@ export async function readHouse({ sql }: Database): Promise<HouseFacts> {
       'lastTasks', (select coalesce(jsonb_agg(jsonb_build_object('priority', l.priority,
           'agentId', l.assignee, 'agentType', l.type, 'inbox', l.status = 'INBOX')), '[]')
         from (select t.priority, t.assignee, a.type, t.status from tasks t
-              join agents a on a.id = t.assignee where a.type <> 'LEAD'
+              join agents a on a.id = t.assignee
+              where a.type <> 'LEAD' and not t.canary
               order by t.number desc limit 20) l),
       'unstarted', (select count(*) from tasks where first_execution_run_id is null
-        and ended_at is null and created_at < clock_timestamp() - interval '10 seconds'),
-      'open', (select count(*) from tasks where ended_at is null),
+        and ended_at is null and not canary
+        and created_at < clock_timestamp() - interval '10 seconds'),
+      'open', (select count(*) from tasks where ended_at is null and not canary),
       'bound', jsonb_build_object('cluster', i.temporal_cluster,
         'namespace', i.temporal_namespace)) as row
     from installation i`;
@@ -138,7 +140,7 @@ export const WAITS_READ = 200;
 export async function readWaits({ sql }: Database): Promise<WaitRow[]> {
   return sql<WaitRow[]>`
     select t.number, t.assignee, t.reviewers, w.reason, w.rule, w.detail, w.enough
-    from (select * from tasks where ended_at is null and status <> 'BLOCKED'
+    from (select * from tasks where ended_at is null and status <> 'BLOCKED' and not canary
             and first_execution_run_id is not null and (status = 'INBOX' or paused or exists (
               select 1 from runs where task_id = tasks.id and state = 'QUEUED' and hold is null))
           order by number limit ${WAITS_READ}) t
@@ -160,7 +162,7 @@ export async function readWaits({ sql }: Database): Promise<WaitRow[]> {
 export async function readOpenTasks({ sql }: Database) {
   return sql<(ToStart & { readonly number: number })[]>`
     select id, number, workflow_id as "workflowId", title, priority from tasks
-    where ended_at is null order by number`;
+    where ended_at is null and not canary order by number`;
 }
 
 /** How many runs are admitted or running. */
@@ -185,28 +187,30 @@ export interface Summary {
 }
 
 export async function readSummary({ sql }: Database): Promise<Summary> {
+  const worked = sql`select * from runs where task_id not in (select id from tasks where canary)`;
   const [found] = await sql<{ row: Summary }[]>`
     select jsonb_build_object(
       'tasks', (select coalesce(jsonb_object_agg(status, n), '{}')
-        from (select status, count(*) as n from tasks group by status) s),
-      'rehearsedTasks', (select count(*) from tasks where rehearsed),
+        from (select status, count(*) as n from tasks where not canary group by status) s),
+      'rehearsedTasks', (select count(*) from tasks where rehearsed and not canary),
       'housekeepingRecords', (select count(*) from tasks where owner like 'system:%'),
       'runs', (select coalesce(jsonb_object_agg(name, n), '{}') from (
         select concat_ws(' ', kind, coalesce(verdict_kind::text, state::text)) as name,
           count(*) as n
-        from runs group by 1) r),
-      'cycles', (select coalesce(sum(cycles), 0) from tasks),
-      'attempts', (select coalesce(sum(attempt), 0) from runs),
-      'workTokens', (select coalesce(sum(work_tokens), 0) from runs),
+        from (${worked}) w group by 1) r),
+      'cycles', (select coalesce(sum(cycles), 0) from tasks where not canary),
+      'attempts', (select coalesce(sum(attempt), 0) from (${worked}) w),
+      'workTokens', (select coalesce(sum(work_tokens), 0) from (${worked}) w),
       'waitedMs', jsonb_build_object(
         'approval', (select coalesce(round(sum(extract(epoch from
             coalesce(d.at, t.ended_at, clock_timestamp()) - t.created_at) * 1000)), 0)
           from tasks t left join decisions d on d.task_id = t.id
             and d.question = 'admission:' || t.assignee
-          where d.by is null and t.first_execution_run_id is not null or d.by like 'person:%'),
+          where not t.canary
+            and (d.by is null and t.first_execution_run_id is not null or d.by like 'person:%')),
         'line', (select coalesce(sum(waited_ms + case when state = 'QUEUED' and hold is null
             then extract(epoch from clock_timestamp() - queued_at) * 1000 else 0 end), 0)::bigint
-          from runs))) as row`;
+          from (${worked}) w))) as row`;
   if (found === undefined) throw new Error('the summary is no row');
   return found.row;
 }

@@ -169,7 +169,7 @@ function chosen({ sql }: Database, choice: TaskChoice) {
   const { statuses, assignee, owner, waiting, forPerson, before } = choice;
   const asksPerson = sql`(t.status = 'BLOCKED' or t.status = 'INBOX'
     and t.first_execution_run_id is not null)`;
-  return sql`true
+  return sql`not t.canary
     ${statuses?.length ? sql`and t.status::text in ${sql([...statuses])}` : sql``}
     ${assignee === undefined ? sql`` : sql`and t.assignee = ${assignee}`}
     ${owner === undefined ? sql`` : sql`and t.owner = ${owner}`}

@@ -43,7 +43,7 @@ export const beginTask = (database: Database, given: object) =>
 
 export const fileTask = (
   database: Database,
-  given: { id: string; workflowId: string; door: string; request: TaskRequest },
+  given: { id: string; workflowId: string; door: string; request: TaskRequest; canary?: true },
 ) =>
   call<{
     id: string;

@@ -91,45 +91,63 @@ begin
   update tasks set cleaned_at = clock_timestamp() where id = p_task;
 end $$;
 --> statement-breakpoint
--- Waiting runs that one figure of the limits holds: how much it lets through, how much waits behind
--- it (runs, or tokens), since when, how long such runs take, and the figure that would let them go.
--- Read with the functions that promote, so that both say the same.
+-- Ended tasks whose working copies and refs are still there; whoever sent a canary sees its end.
+create or replace function unclean_tasks() returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object('id', id, 'repositoryId', repository_id)), '[]')
+  from tasks where ended_at is not null and cleaned_at is null
+    and (not canary or ended_at < clock_timestamp() - interval '15 s')
+$$;
+--> statement-breakpoint
+-- What one figure of the limits holds: how much it lets through, how much waits behind it (runs, or
+-- tokens), since when, how long such runs take, and the figure that would let them go. `behind` is
+-- what would wait there too, were it not held elsewhere before. Read with the functions that
+-- promote, so that both say the same; as if the policy were on, since that is another door.
 create function throttled() returns table (
-  agent text, field text, figure bigint, waiting bigint, waited interval, typical interval, enough bigint
+  agent text, field text, figure bigint, waiting bigint, waited interval, behind bigint,
+  typical interval, enough bigint
 ) language sql stable as $$
-  with l as materialized (select policy_now('execution-limits') as limits,
+  with l as materialized (select
+    jsonb_populate_record(policy_now('execution-limits'), '{"enabled": true}') as limits,
     day_of(clock_timestamp()) as today, clock_timestamp() as instant),
   queued as materialized (
-    select q.agent_id, q.charged, q.queued_at, q.estimate
+    select q.agent_id, q.charged, q.queued_at, q.estimate, run_gate(q, l.instant) as gate
     from l cross join agents a cross join lateral (
       select r.* from runs r where r.agent_id = a.id and r.state = 'QUEUED'
       order by r.priority desc nulls last, r.place limit 1000) q
-    where run_gate(q, l.instant) is null
+    union all
+    select t.assignee, false, t.status_since, a.token_estimate, 'inbox'
+    from tasks t join agents a on a.id = t.assignee
+    where t.status = 'INBOX' and a.type <> 'LEAD' and not t.canary
   ),
-  held as (
-    select a.id as agent, f.field, f.figure, f.used, count(*) as waiting, min(q.queued_at) as since
-    from l cross join agents a
-    cross join lateral (values
+  figures as (
+    select a.id as agent, f.* from l cross join agents a cross join lateral (values
       ('maxConcurrentPerAgent', limit_of(l.limits, 'maxConcurrentPerAgent'), slots_of(a.id), true),
       (case when a.reviews then 'maxDailyPerReviewer' else 'maxDailyPerAgent' end,
        daily_limit(l.limits, a), charged_to(a.id, l.today), false)) f (field, figure, used, of_slots)
-    join queued q on q.agent_id = a.id and (f.of_slots or not q.charged)
-    where f.used >= f.figure and (l.limits).enabled
-    group by a.id, f.field, f.figure, f.used
+  ),
+  held as (
+    select f.agent, f.field, f.figure, f.used,
+      count(*) filter (where q.gate is null and f.used >= f.figure) as waiting,
+      min(q.queued_at) filter (where q.gate is null and f.used >= f.figure) as since,
+      count(*) filter (where q.gate in ('inbox', 'squad-paused', 'no-reviewer', 'agent-disabled',
+        'no-backend')) as behind
+    from figures f join queued q on q.agent_id = f.agent and (f.of_slots or not q.charged)
+    group by f.agent, f.field, f.figure, f.used
     union all
     select null, 'maxDailyTokens', limit_of(l.limits, 'maxDailyTokens'), tokens_of(l.today),
-      sum(q.estimate), min(q.queued_at)
-    from l cross join lateral line_head(l.limits, l.instant, l.today) h cross join queued q
-    where h.id is not null and (l.limits).enabled
+      sum(q.estimate), min(q.queued_at), 0
+    from l cross join lateral line_head(l.limits, l.instant, l.today) h
+    join queued q on q.gate is null
+    where h.id is not null
       and tokens_of(l.today) + h.estimate > limit_of(l.limits, 'maxDailyTokens')
     group by l.limits, l.today
   )
-  select h.agent, h.field, h.figure, h.waiting, clock_timestamp() - h.since,
+  select h.agent, h.field, h.figure, h.waiting, clock_timestamp() - h.since, h.behind,
     (select avg(r.ended_at - r.started_at) from (
       select ended_at, started_at from runs where agent_id = h.agent and state = 'SUCCEEDED'
       order by ended_at desc nulls last limit 20) r),
     -- More slots pass the line on; what a day is short of, it needs in full.
-    case h.field when 'maxConcurrentPerAgent' then (h.figure + h.waiting + 1) / 2
-      else h.used + h.waiting end
-  from held h
+    case h.field when 'maxConcurrentPerAgent' then (h.figure + h.waiting + h.behind + 1) / 2
+      else h.used + h.waiting + h.behind end
+  from held h where h.waiting > 0 or h.behind > 0
 $$;

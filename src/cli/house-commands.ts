@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { lockedDoor } from '../service/door.js';
-import type { LockedDoor, Repaired } from '../service/index.js';
+import type { Repaired } from '../service/index.js';
 import { act, actOnService, type Exits, type Stage } from './act.js';
 import { EXIT } from './exit.js';
 import type { House, StackState, StatusDocument } from './house.js';
+import { notWatched } from './not-watched.js';
 import { columnsOf, wrapped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
 import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
@@ -92,12 +92,6 @@ async function status({ house, terminal }: Stage): Promise<number> {
   } finally {
     await close();
   }
-}
-
-function notWatched({ phase, home }: StackState): LockedDoor[] {
-  if (phase !== 'killed') return [];
-  const sentence = `mission up was killed, and nobody watches what it had started (${home})`;
-  return [lockedDoor('not-watched', sentence, 'mission up')];
 }
 
 function statusText(found: StatusDocument, terminal: Terminal): string {

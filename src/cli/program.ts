@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { Exits } from './act.js';
 import { addAgents, addRepositories } from './configuration.js';
+import { addDoctor } from './doctor.js';
 import { EXIT } from './exit.js';
 import { explainArguments, withoutHelpVerb } from './help.js';
 import type { House } from './house.js';
@@ -52,6 +53,7 @@ function build(house: House, exits: Exits): Command {
     // What is wrong is said by `usage`, once the right word for it is known.
     .configureOutput({ outputError: () => undefined });
   addHouse(program, house, exits);
+  addDoctor(program, house, exits);
   const task = program.command('task').description('file tasks, look at them, decide about them');
   addTaskCreate(task, house, exits);
   addTaskReads(program, task, house, exits);

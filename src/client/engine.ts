@@ -39,8 +39,15 @@ export interface Store {
  */
 export interface Engine {
   readonly address: string;
-  /** Starts the workflow of a filed task; twice is once. */
-  start(task: { workflowId: string; title: string; priority: Priority }): Promise<void>;
+  /** Starts the workflow of a filed task; twice is once. With a limit it ends after that time. */
+  start(task: {
+    workflowId: string;
+    title: string;
+    priority: Priority;
+    endsAfterMs?: number;
+  }): Promise<void>;
+  /** Ends it without its worker; one that is closed or missing is left. */
+  terminate(workflowId: string, reason: string): Promise<void>;
   /** Applies a verb and waits for the answer. */
   update(workflowId: string, message: VerbMessage): Promise<VerbAnswer>;
   /** Delivers the same message without waiting: it is applied once, as soon as a worker runs. */
@@ -99,10 +106,20 @@ function engineOver(link: Link): Engine {
     start: (task) =>
       ask(link, { what: 'start', workflowId: task.workflowId }, async () => {
         try {
-          await client.workflow.start(TASK_WORKFLOW, taskStart(task, taskQueue));
+          const { endsAfterMs: workflowExecutionTimeout } = task;
+          const limit = workflowExecutionTimeout === undefined ? {} : { workflowExecutionTimeout };
+          await client.workflow.start(TASK_WORKFLOW, { ...taskStart(task, taskQueue), ...limit });
         } catch (error) {
           // It has been started, and has ended meanwhile.
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        }
+      }),
+    terminate: (workflowId, reason) =>
+      ask(link, { what: 'terminate', workflowId }, async () => {
+        try {
+          await handle(workflowId).terminate(reason);
+        } catch (error) {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
         }
       }),
     update: (workflowId, message) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
-import { attribute, TASK_WORKFLOW, taskStart, taskWorkflowId } from '../contract.js';
+import { attribute, CANARY_PREFIX, TASK_WORKFLOW, taskStart, taskWorkflowId } from '../contract.js';
 import type { BlockReason, Priority, TaskStatus, WaitReason } from '../domain/task.js';
 import { InvalidTaskInput as BadRequest, parseTaskRequest } from '../schema/request.js';
 import { InvalidTaskInput, TaskNotFound } from './errors.js';
@@ -153,6 +153,7 @@ async function list(link: Link, options: ListOptions): Promise<ListedTask[]> {
   const { status, assignee, limit = 100 } = options;
   const query = [
     `WorkflowType = ${quoted(TASK_WORKFLOW)}`,
+    `WorkflowId NOT STARTS_WITH ${quoted(CANARY_PREFIX)}`,
     ...(status === undefined ? [] : [`TaskStatus = ${quoted(status)}`]),
     ...(assignee === undefined ? [] : [`Assignee = ${quoted(assignee)}`]),
   ].join(' AND ');

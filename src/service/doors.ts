@@ -25,20 +25,20 @@ export function doorsOfRecords(
   { settings, throttled }: Behind = { settings: [], throttled: [] },
 ): LockedDoor[] {
   const settingOf: SettingOf = (rule) => settings.find((each) => each.rule === rule) ?? null;
-  return [
+  const others = [
     ...pausedSquad(house, settingOf),
     ...policies.flatMap((policy) => [
       ...disabled(policy, settingOf),
       ...zeroLimits(policy, waits, settingOf),
     ]),
     ...autoApproveOf(house, policies, agents, settingOf),
-    ...throttles(throttled, settingOf),
     ...withoutAgent(agents, settingOf),
     ...withoutReviewer(agents, waits, settingOf),
     ...agents.flatMap((agent) => offWithWork(agent, settingOf)),
     ...withoutBackend(house, agents),
     ...unstarted(house),
   ];
+  return [...others, ...throttles(throttled, settingOf, others.length > 0)];
 }
 
 function pausedSquad(
@@ -107,8 +107,10 @@ function autoApproveOf(
 ): LockedDoor[] {
   const isAutoApprove = (each: PolicyRow): each is PolicyRow<'auto-approve'> =>
     each.name === 'auto-approve';
-  const policy: Policy<'auto-approve'> | undefined = policies.find(isAutoApprove);
-  if (policy === undefined || !policy.enabled) return [];
+  const found = policies.find(isAutoApprove);
+  if (found === undefined) return [];
+  // As if it were on: what else would be in the way once it is.
+  const policy: Policy<'auto-approve'> = { ...found, enabled: true };
   const admits = (task: Omit<Parameters<typeof decideAdmission>[0], 'policy'>) =>
     decideAdmission({ ...task, policy }).kind === 'admitted';
   const isOpen = agents.some(({ id: agentId, type: agentType }) =>

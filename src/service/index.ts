@@ -1,7 +1,10 @@
 /** The verbs of Mission Control over records and Temporal: what one door can do, all can. */
 import type { TaskFilter } from '../../drizzle/reads.js';
 import type { Verb } from '../domain/task.js';
+import { type CanaryOptions, sendCanary } from './canary.js';
 import type { ServiceDeps } from './deps.js';
+import { doctor } from './doctor.js';
+import type { LockedDoor } from './door.js';
 import { file } from './file-task.js';
 import { follow, logs } from './follow.js';
 import { output } from './output.js';
@@ -17,7 +20,9 @@ import { applyVerb, type VerbFields } from './verbs.js';
 
 export type { AgentRow, PolicyRow, RepositoryRow } from '../../drizzle/read-house.js';
 export type { LogEvent } from '../../drizzle/read-output.js';
+export type { CanaryFlight } from './canary.js';
 export type { ServiceDeps } from './deps.js';
+export type { Diagnosis } from './doctor.js';
 export type { LockedDoor } from './door.js';
 export { ServiceError } from './errors.js';
 export type { Filed } from './file-task.js';
@@ -75,5 +80,10 @@ export const createService = (deps: ServiceDeps) => ({
   },
   pause: (paused: boolean, why: string) => pauseSquad(deps, paused, why),
   status: () => status(deps),
+  doctor: {
+    /** With the doors that the caller knows of himself. */
+    diagnose: (known: readonly LockedDoor[]) => doctor(deps, known),
+    canary: (options: CanaryOptions) => sendCanary(deps, options),
+  },
   repair: () => repair(deps),
 });

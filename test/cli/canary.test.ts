@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connect } from '../../src/client/index.js';
+import { UPKEEP_ID } from '../../src/contract.js';
+import { type House, openHouse } from '../support/house.js';
+import { documentOf, envOf, missionOn } from '../support/mission.js';
+import { temporal } from '../support/services.js';
+import { eventually, file } from '../support/tasks.js';
+
+let house: House;
+let mission: ReturnType<typeof missionOn>;
+beforeAll(async () => {
+  house = await openHouse();
+  mission = missionOn(house);
+  expect((await mission('repair')).code).toBe(0);
+});
+afterAll(async () => {
+  await house.client.workflow.getHandle(UPKEEP_ID).terminate();
+  await house.close();
+});
+
+interface Flown {
+  readonly healthy: boolean;
+  readonly canary: {
+    readonly through: boolean;
+    readonly steps: { step: string; ms: number }[];
+    readonly stands: { before: string; sentence: string; door: { door: string } | null } | null;
+  };
+}
+
+/** Every row that a canary could have left; decisions and the audit are never removed. */
+const rows = async () => {
+  const tables = [
+    'tasks',
+    'runs',
+    'attempts',
+    'run_events',
+    'messages',
+    'landings',
+    'deliverables',
+  ];
+  const counted = await Promise.all(
+    tables.map(async (table) => {
+      const [row] = await house.database.sql<{ n: number }[]>`
+        select count(*)::integer as n from ${house.database.sql(table)}`;
+      return [table, row?.n];
+    }),
+  );
+  return Object.fromEntries(counted);
+};
+const figures = async () => {
+  const { summary, openTasks } = documentOf(await mission('status', '--json'));
+  return { summary, openTasks };
+};
+const nothingLeft = (before: object) =>
+  eventually(async () => {
+    expect(await rows()).toEqual(before);
+    expect(await house.workspaces.listCopies()).toEqual([]);
+  }, 50_000);
+
+test('it gets through the whole pipe, and neither list nor figure nor number shows it', async () => {
+  const [before, counted] = [await rows(), await figures()];
+  const ran = await mission('doctor', '--canary', '--json');
+  const { canary, healthy } = documentOf<Flown>(ran);
+  expect(canary).toMatchObject({ through: true, stands: null });
+  expect({ code: ran.code, healthy }).toEqual({ code: 0, healthy: true });
+  expect(canary.steps.map(({ step }) => step)).toEqual([
+    ...['filed', 'started', 'admitted', 'executed', 'reviewed', 'landed'],
+  ]);
+  const times = canary.steps.map(({ ms }) => ms);
+  expect(times).toEqual(times.toSorted((left, right) => left - right));
+  const [sent] = await house.database.sql<{ n: number }[]>`
+    select count(*)::integer as n from audit where action = 'canary.file'`;
+  expect(sent?.n).toBe(1);
+  // Its record is still there, and hidden.
+  expect(documentOf<{ tasks: [] }>(await mission('task', 'list', '--json')).tasks).toEqual([]);
+  expect(await figures()).toEqual(counted);
+  const client = await connect({ ...temporal(), taskQueue: house.taskQueue });
+  expect((await client.tasks.list()).map(({ workflowId }) => workflowId).join()).not.toContain(
+    'canary',
+  );
+  await client.close();
+  const next = await file(house, {});
+  expect(await next.record()).toMatchObject({ number: 1 });
+  await next.result();
+  await eventually(async () => expect((await rows()).tasks).toBe(1), 50_000);
+  expect(before.tasks).toBe(0);
+});
+
+test('what stops it is named with its stage and door; it is cancelled and leaves nothing', async () => {
+  const before = await rows();
+  await mission('policy', 'set', 'execution-limits', 'maxDailyPerAgent=0');
+  const ran = await mission('doctor', '--canary', '--timeout', '3', '--json');
+  expect(ran.code).toBe(1);
+  expect(documentOf<Flown>(ran).canary).toMatchObject({
+    through: false,
+    stands: {
+      before: 'executed',
+      sentence: expect.stringContaining('execution-limits.maxDailyPerAgent = 0'),
+      door: { door: 'limit-zero' },
+    },
+  });
+  await mission('policy', 'set', 'execution-limits', 'maxDailyPerAgent=50');
+  await nothingLeft(before);
+});
+
+test('without a worker it stands before it is started, in words', async () => {
+  const before = await rows();
+  const elsewhere = missionOn(house, { env: { ...envOf(house), MISSION_TASK_QUEUE: 'nobody' } });
+  const ran = await elsewhere('doctor', '--canary', '--timeout', '2');
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toMatch(/✗ worker +no-poller: no live poller on the queue nobody/);
+  expect(ran.stdout).toMatch(/✗ started +no worker has taken it; the door: no-poller \(worker\)/);
+  await nothingLeft(before);
+});
