@@ -58,10 +58,13 @@ export interface Filed {
   instructions(kind: RunRow['kind'], number: number): Promise<string>;
 }
 
+/** Where a task may be filed: a house in this process, or a rig of processes. */
+type Place = Pick<House, 'client' | 'database' | 'taskQueue'>;
+
 let count = 0;
 
 /** Files a task; what its agents do is a scenario in the description. */
-export async function file(house: House, script: object, input: object = {}): Promise<Filed> {
+export async function file(house: Place, script: object, input: object = {}): Promise<Filed> {
   const workflowId = `${house.taskQueue}/${++count}`;
   await house.client.workflow.start('task', {
     taskQueue: house.taskQueue,
@@ -73,7 +76,7 @@ export async function file(house: House, script: object, input: object = {}): Pr
 }
 
 /** A task by the id of its workflow, whoever started it. */
-export function filed(house: House, workflowId: string): Filed {
+export function filed(house: Place, workflowId: string): Filed {
   const { sql } = house.database;
   const handle = house.client.workflow.getHandle(workflowId);
   const runs = () => sql<RunRow[]>`
