@@ -165,13 +165,6 @@ export async function readOpenTasks({ sql }: Database) {
     where ended_at is null and not canary order by number`;
 }
 
-/** How many runs are admitted or running. */
-export async function countActiveRuns({ sql }: Database): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`
-    select count(*)::integer as count from runs where state in ('ADMITTED', 'RUNNING')`;
-  return row?.count ?? 0;
-}
-
 /** The honest figures of an installation, from its records alone. */
 export interface Summary {
   readonly tasks: Readonly<Partial<Record<TaskStatus, number>>>;

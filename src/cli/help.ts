@@ -32,6 +32,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'task reprioritise': 'task reprioritise T-42 HIGH',
   'task pause': 'task pause T-42',
   'task resume': 'task resume T-42',
+  down: 'down --drain --timeout 120',
   why: 'why T-42',
   'repo add': 'repo add ~/my-project --landing merge',
   'agent show': 'agent show implementer',

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { Repaired } from '../service/index.js';
 import { act, actOnService, type Exits, type Stage } from './act.js';
-import { EXIT } from './exit.js';
+import { EXIT, UsageError } from './exit.js';
 import type { House, StackState, StatusDocument } from './house.js';
 import { notWatched } from './not-watched.js';
+import { seconds } from './seconds.js';
 import { columnsOf, wrapped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
 import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
@@ -19,9 +20,13 @@ export function addHouse(program: Command, house: House, exits: Exits): void {
     );
   withOutput(program.command('down').description('stop what `up` has started'))
     .option('--drain', 'let what runs come to the end of its turn first')
-    .action((options: OutputOptions & { drain?: boolean }) =>
+    .option('--timeout <seconds>', 'with --drain: the longest wait (300)', seconds)
+    .action((options: DownOptions) =>
       act(house, exits, options, async ({ terminal }) => {
-        const drain = options.drain === true;
+        if (options.timeout !== undefined && !options.drain) {
+          throw new UsageError('--timeout: needs --drain, which is what waits');
+        }
+        const drain = options.drain ? (options.timeout ?? DRAIN_SECONDS) * 1000 : null;
         const how = await house.down({ drain, say: terminal.say });
         terminal.answer(DOWN[how], { outcome: how });
         return undefined;
@@ -60,6 +65,14 @@ export function addHouse(program: Command, house: House, exits: Exits): void {
     );
   }
 }
+
+interface DownOptions extends OutputOptions {
+  readonly drain?: boolean;
+  readonly timeout?: number;
+}
+
+/** Turns of agents end within minutes; what does not end then resumes later. */
+const DRAIN_SECONDS = 300;
 
 const DOWN = {
   stopped: 'stopped',

@@ -29,7 +29,8 @@ export interface House {
   /** Brings the stack up and stays until it ends; answers the exit code. */
   up(options: { readonly demo: boolean }): Promise<number>;
   down(options: {
-    readonly drain: boolean;
+    /** Milliseconds at most that running work gets to end first; null: none. */
+    readonly drain: number | null;
     say(line: string): void;
   }): Promise<'stopped' | 'leftovers' | 'nothing'>;
   demo(): Promise<number>;

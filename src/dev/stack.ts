@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnLogged } from './child.js';
+import { forgetDrain, tellDrain, wishedDrain } from './drain-file.js';
 import { makeHome } from './home.js';
 import { takeLock } from './lock.js';
 import { type ProcessRef, thisProcess } from './process.js';
@@ -14,7 +15,7 @@ import {
   startServer,
 } from './stack-services.js';
 import { readState, type State } from './state.js';
-import { drainFile, endLeftovers } from './stop.js';
+import { endLeftovers } from './stop.js';
 import { type Failure, supervise } from './supervise.js';
 
 /** Where everything is. */
@@ -35,6 +36,13 @@ export interface WorkerProgram {
   env?: Readonly<Record<string, string>>;
 }
 
+export interface DrainHow {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** For who asked for it as well. */
+  say(line: string): void;
+}
+
 export interface StackOptions extends ServiceOptions {
   /** Migrations, then seed: run one after the other as soon as the database answers. */
   prepare: readonly ((databaseUrl: string) => Promise<unknown>)[];
@@ -42,8 +50,8 @@ export interface StackOptions extends ServiceOptions {
   workers: readonly WorkerProgram[];
   /** Settles when work can be taken, such as when the queue has a poller. */
   ready?(addresses: Addresses): Promise<unknown>;
-  /** Settles when no run is going on and none will start; `signal` cuts it short. */
-  drain?(addresses: Addresses, signal: AbortSignal): Promise<unknown>;
+  /** Settles when nothing is worth waiting for any more; `signal` cuts it short. */
+  drain?(addresses: Addresses, how: DrainHow): Promise<unknown>;
   /** A worker of this stack, of this or an earlier start, is dead beyond doubt. */
   onWorkerExit?(process: ProcessRef, addresses: Addresses): void | Promise<void>;
   /** Ends a start that is under way; afterwards `stop` does. */
@@ -114,7 +122,7 @@ async function start(options: StackOptions, release: () => void): Promise<Stack>
     release();
   };
   try {
-    rmSync(drainFile(options.home), { force: true });
+    forgetDrain(options.home);
     const addresses = await bringUp(running, options, before);
     remember(running, { phase: 'ready' });
     return hold(running, options, addresses, finish);
@@ -228,10 +236,17 @@ function hold(
     addresses,
     adopted: false,
     ended,
-    async stop({ drain = existsSync(drainFile(options.home)) } = {}) {
-      if (!drain) hurry.abort();
+    async stop({ drain = true } = {}) {
+      const timeoutMs = drain ? wishedDrain(options.home) : null;
+      if (timeoutMs === null) hurry.abort();
+      const say = (line: string) => {
+        options.say(line);
+        tellDrain(options.home, line);
+      };
       try {
-        if (!hurry.signal.aborted) await options.drain?.(addresses, hurry.signal);
+        if (timeoutMs !== null && !hurry.signal.aborted) {
+          await options.drain?.(addresses, { timeoutMs, signal: hurry.signal, say });
+        }
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         if (!hurry.signal.aborted) options.say(`Draining failed, ending anyway: ${reason}`);

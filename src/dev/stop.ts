@@ -1,25 +1,21 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { forgetDrain, toldDrain, wishDrain } from './drain-file.js';
 import { isAlive, type ProcessRef, terminate } from './process.js';
 import { readState, type State } from './state.js';
 
 /** Longer than a holder needs when every part has to be killed. */
 const PATIENCE_MS = 120_000;
 
-/** The wish of another shell that the holder drains before it ends. */
-export const drainFile = (home: string): string => join(home, 'drain');
-
 /**
  * Ends the stack of a data folder from any process: asks its holder and waits for it; what a
  * killed holder left behind is ended directly.
- * @param drain lets running work end first, however long that takes
+ * @param drain lets running work end first, for so many milliseconds at most
  * @returns what was there to end
  * Throws when the holder belongs to another user or does not end.
  */
 export async function stopStack(
   home: string,
-  { drain = false, say }: { drain?: boolean; say(line: string): void },
+  { drain = null, say }: { drain?: number | null; say(line: string): void },
 ): Promise<'stopped' | 'leftovers' | 'nothing'> {
   const holder = readState(home)?.holder;
   if (!holder || !isAlive(holder)) {
@@ -28,20 +24,27 @@ export async function stopStack(
     await endLeftovers(state, { say, keepPostgres: false, keepTemporal: false });
     return found ? 'leftovers' : 'nothing';
   }
-  if (drain) writeFileSync(drainFile(home), '');
-  else rmSync(drainFile(home), { force: true }); // an earlier wish to drain no longer holds
+  if (drain !== null) wishDrain(home, drain);
+  else forgetDrain(home); // an earlier wish to drain no longer holds
   try {
     process.kill(holder.pid, 'SIGTERM');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`Process ${holder.pid} holds ${home} and cannot be asked to end: ${reason}.`);
   }
-  const deadline = drain ? Number.POSITIVE_INFINITY : Date.now() + PATIENCE_MS;
-  while (isAlive(holder) && readState(home)?.phase !== 'stopped') {
+  const patience = PATIENCE_MS + (drain ?? 0);
+  const deadline = Date.now() + patience;
+  let told = 0;
+  for (let isOver = false; !isOver; ) {
+    isOver = !isAlive(holder) || readState(home)?.phase === 'stopped';
+    const lines = drain === null ? [] : toldDrain(home);
+    for (const line of lines.slice(told)) say(line);
+    told = lines.length;
     if (Date.now() > deadline) {
-      throw new Error(`Process ${holder.pid} holds ${home} and has not ended in two minutes.`);
+      const seconds = Math.round(patience / 1000);
+      throw new Error(`Process ${holder.pid} holds ${home} and has not ended in ${seconds} s.`);
     }
-    await sleep(50);
+    if (!isOver) await sleep(50);
   }
   await endLeftovers(readState(home), { say, keepPostgres: false, keepTemporal: false });
   return 'stopped';

@@ -5,7 +5,7 @@ import { migrate } from '../../drizzle/migrate.js';
 import { type SeededRow, seed } from '../../drizzle/seed.js';
 import type { Config } from '../config.js';
 import { SEARCH_ATTRIBUTES } from '../contract.js';
-import { type Addresses, type Stack, up, type WorkerProgram } from '../dev/stack.js';
+import { type Addresses, type DrainHow, type Stack, up, type WorkerProgram } from '../dev/stack.js';
 import { drain, goOn } from './drain.js';
 import { bindStore, storeOf } from './store.js';
 
@@ -51,9 +51,21 @@ export function bringUp(options: InstallationOptions): Promise<Stack> {
       options.scenarios ? { ...WORKER, env: { MISSION_SCENARIOS: options.scenarios } } : WORKER,
     ],
     ready: (addresses) => untilPolled(addresses, options),
-    drain: (addresses, hurry) => drain(addresses.databaseUrl, hurry),
+    drain: (addresses, how) => drainBy(addresses, how, config),
     ...(signal ? { signal } : {}),
   });
+}
+
+async function drainBy(addresses: Addresses, how: DrainHow, config: Config): Promise<void> {
+  const connection = await Connection.connect(
+    config.temporal?.connectionOptions ?? { address: addresses.temporalAddress },
+  );
+  const client = new Client({ connection, namespace: addresses.namespace });
+  try {
+    await drain(addresses.databaseUrl, client, how);
+  } finally {
+    await connection.close();
+  }
 }
 
 /** Settles when a worker asks for work, or when none will before a person repairs the store. */

@@ -4,10 +4,10 @@ import { chmod, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config.js';
 import { build } from '../support/build.js';
-import { PROGRAM, type Ran, run } from '../support/mission.js';
+import { documentOf, PROGRAM, type Ran, run, scenario } from '../support/mission.js';
 
 let folder: string;
 let home: string;
@@ -84,7 +84,20 @@ test('linked into a folder of PATH it is `mission`, in any folder', async () => 
 
 test('`down` stops it, which ends it with 0; then nothing runs here', async () => {
   const exit = once(first, 'exit');
-  expect(await mission('down')).toMatchObject({ code: 0, stdout: 'stopped\n' });
+  const hangs = { executions: [{ report: 'late', turns: [{}], faults: { hangAtTurn: 1 } }] };
+  const filed = await mission('task', 'create', 'Hangs', '-d', scenario(hangs), '--json');
+  const { task } = documentOf<{ task: string }>(filed);
+  await vi.waitFor(
+    async () => expect((await mission('task', 'show', task)).stdout).toContain('IN_PROGRESS'),
+    { timeout: 20_000 },
+  );
+  expect((await mission('down', '--timeout', '2')).code).toBe(2);
+  const down = await mission('down', '--drain', '--timeout', '2');
+  expect(down).toMatchObject({ code: 0, stdout: 'stopped\n' });
+  expect(down.stderr).toContain(`Waiting for Execution 1 of ${task} (implementer, for `);
+  const left = `Resumes from its last checkpoint after the next start: Execution 1 of ${task}`;
+  expect(down.stderr).toContain(left);
+  expect(lines).toContain(left);
   expect((await exit)[0]).toBe(0);
   expect((await mission('status')).code).toBe(7);
   expect(await mission('down')).toMatchObject({ code: 0, stdout: 'nothing runs here\n' });

@@ -25,8 +25,8 @@ const stack = await up({
   say: (line) => console.log(line),
   prepare: prepare === undefined ? [] : [untilAborted],
   workers: [{ name: 'worker', program: '/bin/sh', args: ['-c', worker] }],
-  drain: async (_addresses, signal) => {
-    console.log('draining');
+  drain: async (_addresses, { signal, timeoutMs, say }) => {
+    say(`draining for ${timeoutMs} ms`);
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
   },
   onWorkerExit: ({ pid }) => console.log(`worker ${pid} is dead`),

@@ -269,8 +269,10 @@ describe('from another shell', () => {
     const home = await freshHome();
     const first = holder(home);
     await until(() => readState(home)?.phase === 'ready');
-    const drained = stopStack(home, { drain: true, say() {} });
-    await until(() => first.lines.includes('draining'));
+    const said: string[] = [];
+    const drained = stopStack(home, { drain: 600_000, say: (line) => said.push(line) });
+    await until(() => said.includes('draining for 600000 ms'));
+    expect(first.lines).toContain('draining for 600000 ms');
     expect(readState(home)?.phase).toBe('ready');
     await stopStack(home, { say() {} });
     expect(await drained).toBe('stopped');
