@@ -19,7 +19,8 @@ export async function readSettings({ sql }: Database): Promise<Setting[]> {
         s.created_at as at
       from (select distinct on (name) * from policies order by name, version desc) p
       cross join lateral (
-        select null as field, to_jsonb(case when p.enabled then 'enabled' else 'disabled' end) as value
+        select null as field,
+          to_jsonb(case when p.enabled then 'enabled' else 'disabled' end) as value
         union all select key, jsonb_each.value from jsonb_each(p.value)) f
       cross join lateral (
         select o."by", o.created_at from policies o where o.name = p.name
@@ -28,10 +29,12 @@ export async function readSettings({ sql }: Database): Promise<Setting[]> {
                 else x.value -> f.field is distinct from f.value end), 0)
         order by o.version limit 1) s
       union all
-      select distinct on (subject) case when subject = 'squad' then subject else 'agent ' || subject end,
+      select distinct on (subject)
+        case when subject = 'squad' then subject else 'agent ' || subject end,
         split_part(action, '.', 2) || 'd', principal, at
       from audit where subject in (select id from agents union all select 'squad')
-        and action in ('agent.enable', 'agent.disable', 'agent.pause', 'squad.pause', 'squad.resume')
+        and action in ('agent.enable', 'agent.disable', 'agent.pause', 'squad.pause',
+          'squad.resume')
       order by 1) set`;
   return rows.map(({ row }) => row);
 }

@@ -11,7 +11,7 @@ export type Invariant = {
   readonly holds: string;
 } & (
   | {
-      /** A query of one text column, `breach`, that names what is wrong: no row is a clean house. */
+      /** A query of one text column, `breach`, that names what is wrong; no row: it holds. */
       readonly breaches: (sql: Database['sql']) => Part;
     }
   | {

@@ -19,7 +19,8 @@ export const OF_HOUSE: readonly Invariant[] = [
           max(limit_of(v.policy, 'maxPerTree')) as tree
         from policy_times v where v.name = 'spawn' and v.since <= c.created_at
           and v.until > c.created_at - interval '10 s') cap
-      cross join lateral (values ('depth', c.depth, cap.depth), ('child', c.of_verdict, cap.verdict),
+      cross join lateral (values ('depth', c.depth, cap.depth),
+        ('child', c.of_verdict, cap.verdict),
         ('in its tree', c.in_tree, cap.tree)) x (what, figure, cap)
       where c.parent_id is not null and x.figure > x.cap`,
   },

@@ -1,6 +1,7 @@
 -- What the doctor stands on: facts that invariants compare with, and a canary that nobody counts.
 
--- A task that the doctor sends through the pipe. Its number is below nought and its rows go with it.
+-- A task that the doctor sends through the pipe. Its number is none of those that people see, and
+-- its rows go with it.
 alter table tasks add column canary boolean not null default false;
 --> statement-breakpoint
 create index tasks_canary on tasks (id) where canary;
@@ -40,8 +41,8 @@ begin
     repository_id, owner, door, source, key, status, parent_id, root_id, depth, origin_run_id,
     origin_index, canary)
   values (v_id,
-    case when v_canary then (select least(coalesce(min(number), 0), 0) - 1 from tasks)
-      else (select greatest(coalesce(max(number), 0), 0) + 1 from tasks) end,
+    (select coalesce(max(number), case when v_canary then 2000000000 else 0 end) + 1
+     from tasks where canary = v_canary),
     p ->> 'workflowId', q ->> 'title', q ->> 'description', q -> 'acceptance',
     (q ->> 'priority')::priority, q ->> 'assignee',
     (select coalesce(array_agg(x), '{}') from jsonb_array_elements_text(q -> 'reviewers') x),

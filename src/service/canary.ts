@@ -81,7 +81,8 @@ export async function sendCanary(deps: ServiceDeps, options: CanaryOptions): Pro
   } catch (error) {
     if (!(error instanceof MissionError)) throw error;
   }
-  const stands = await whereItStands(deps, log.next, last).finally(() => end(deps, id, workflowId));
+  const standing = whereItStands(deps, log.next, last, workflowId);
+  const stands = await standing.finally(() => end(deps, id, workflowId));
   return { through: false, steps: log.steps, stands };
 }
 
@@ -133,6 +134,7 @@ async function whereItStands(
   deps: ServiceDeps,
   before: StepName,
   flight: Flight | null,
+  workflowId: string,
 ): Promise<CanaryFlight['stands']> {
   const { doors } = await examine(deps);
   const [first = null] = doors;
@@ -144,12 +146,24 @@ async function whereItStands(
     const ofRule = wait.rule?.startsWith('execution-limits') ? command : null;
     return { before, sentence: `it ${sentence}`, command: door?.command ?? ofRule, door };
   }
-  const says = flight?.says ?? null;
+  const fails = await whatFails(deps, workflowId);
+  const why = fails ?? flight?.says ?? null;
   const sentence =
-    before === 'started'
+    before === 'started' && fails === null
       ? 'no worker has taken it'
-      : `it is ${flight?.status ?? 'gone'}${says === null ? '' : `: ${says}`}`;
+      : `it is ${flight?.status ?? 'gone'}${why === null ? '' : `: ${why}`}`;
   return { before, sentence, command: door?.command ?? null, door };
+}
+
+/** What a step of it says that fails again and again, where Temporal can be asked. */
+async function whatFails(deps: ServiceDeps, workflowId: string): Promise<string | null> {
+  try {
+    const { failing } = await (await deps.engine()).inspect(workflowId);
+    return failing && `its ${failing.step} failed ${failing.tries} times: ${failing.why}`;
+  } catch (error) {
+    if (error instanceof MissionError) return null;
+    throw error;
+  }
 }
 
 /** Ends the canary in Temporal and on the record; whoever waits behind it goes on. */

@@ -143,7 +143,7 @@ test('a new house is accused of nothing, stage by stage', async () => {
   expect(stages.at(-1)).toBe('Healthy');
 });
 
-test('a busy house neither: a short line, a LEAD who waits for approval, one who asks', async () => {
+test('a busy house neither: a short line, a LEAD who waits, one who asks', async () => {
   await set('execution-limits', { maxConcurrentPerAgent: 1 });
   const led = await file(house, {}, { assignee: 'lead' });
   const asks = {

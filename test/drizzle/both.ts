@@ -108,7 +108,8 @@ export class Real {
     }
     if (!planted) return;
     const [row] = await sql<{ text: string }[]>`
-      select pg_get_functiondef(oid) as text from pg_proc where proname = ${planted.function}`;
+      select pg_get_functiondef(oid) as text from pg_proc
+      where proname ~ ${planted.function} and strpos(prosrc, ${planted.instead}) > 0`;
     const text = row?.text.replace(planted.instead, planted.of);
     if (text === undefined || text === row?.text) throw new Error(`${planted.instead}: not there`);
     await sql.unsafe(text);
@@ -117,6 +118,7 @@ export class Real {
 
 /** A SQL function with another text in the place of one of its own. */
 export interface Planted {
+  /** A pattern of its name. */
   readonly function: string;
   readonly instead: string;
   readonly of: string;

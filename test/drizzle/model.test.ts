@@ -33,13 +33,13 @@ test('the model answers, and stands, as the real functions do', async () => {
 const PLANTED: readonly (Planted & { readonly why: string })[] = [
   {
     why: 'a slot is leaked on cancel',
-    function: 'cancel_open',
+    function: '^cancel_open$',
     instead: `state in ('QUEUED', 'ADMITTED', 'RUNNING')`,
     of: `state = 'QUEUED'`,
   },
   {
     why: 'the write of a zombie is accepted',
-    function: 'close_run',
+    function: '^close_run$',
     instead: `r.attempt <> (p ->> 'attempt')::integer or r.state <> 'RUNNING'`,
     of: `r.state <> 'RUNNING'`,
   },
@@ -57,7 +57,7 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
   },
   {
     why: 'policy approves for a LEAD',
-    function: 'may_execute',
+    function: '^may_execute$',
     instead: `a.type <> 'LEAD' or d.by like 'person:%'`,
     of: 'true',
   },
@@ -75,7 +75,7 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
   },
   {
     why: 'a smaller one overtakes the first in line',
-    function: 'promote',
+    function: '^promote$',
     instead: `exit when v_spent + v_head.estimate > limit_of(v_limits, 'maxDailyTokens');`,
     of: '',
   },
