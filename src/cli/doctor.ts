@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { lockedDoor } from '../service/door.js';
 import { ServiceError } from '../service/errors.js';
 import type { CanaryFlight, Diagnosis, LockedDoor, Service } from '../service/index.js';
@@ -6,6 +6,7 @@ import { act, type Exits, type Stage } from './act.js';
 import { EXIT } from './exit.js';
 import type { House } from './house.js';
 import { notWatched } from './not-watched.js';
+import { seconds } from './seconds.js';
 import { agoInWords, wrapped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
 import { withOutput } from './with-output.js';
@@ -29,12 +30,6 @@ export function addDoctor(program: Command, house: House, exits: Exits): void {
     .action((options: DoctorOptions) =>
       act(house, exits, options, (stage) => look(stage, options)),
     );
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (value > 0 && value <= 86_400) return value;
-  throw new InvalidArgumentError(`"${text}": expected seconds, such as 60.`);
 }
 
 async function look(stage: Stage, options: DoctorOptions): Promise<number> {
