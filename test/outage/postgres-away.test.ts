@@ -34,8 +34,6 @@ async function fileAll(repository: Repository) {
     inbox: await file(rig, {}, lead),
     told: await file(rig, {}, lead),
     queued: await file(rig, {}, lead),
-    working: await file(rig, { executions: [{ ...slow(5_000), report: 'done' }] }),
-    reviewed: await file(rig, { reviews: [{ ...slow(5_000) }] }, { assignee: 'writer' }),
     landing: await file(rig, work, { assignee: 'operator', repository: repository.name }),
     asking: await file(rig, { executions: [execution('x', { faults: asks })] }),
   };
@@ -45,8 +43,12 @@ async function fileAll(repository: Repository) {
   await tasks.queued.until('ASSIGNED');
   await tasks.asking.until('BLOCKED', 'question');
   await tasks.landing.until('BLOCKED', 'landing-failed');
-  await Promise.all([tasks.working.until('IN_PROGRESS'), tasks.reviewed.until('REVIEW')]);
-  return tasks;
+  // Last, since these do not wait for anybody.
+  const reviewed = await file(rig, { reviews: [slow(10_000)] }, { assignee: 'writer' });
+  await reviewed.until('REVIEW');
+  const working = await file(rig, { executions: [{ ...slow(10_000), report: 'done' }] });
+  await working.until('IN_PROGRESS');
+  return { ...tasks, working, reviewed };
 }
 
 const eventsOf = async (task: Filed): Promise<number> =>
