@@ -35,7 +35,7 @@ export async function readWeekTasks({ sql }: Database): Promise<WeekTask[]> {
     where t.created_at > clock_timestamp() - interval '7 days' and not t.canary`;
 }
 
-/** The verdicts of the last seven days that asked for follow-ups, with the tree as each found it. */
+/** Verdicts of the last seven days that asked for follow-ups, with the tree that each found. */
 export async function readWeekVerdicts({ sql }: Database): Promise<WeekVerdict[]> {
   return sql<WeekVerdict[]>`
     select r.rehearsed, t.depth, r.verdict -> 'followUps' as "followUps",
@@ -43,7 +43,8 @@ export async function readWeekVerdicts({ sql }: Database): Promise<WeekVerdict[]
       (select coalesce(jsonb_agg(o.title order by o.number), '[]') from tasks o
        where o.root_id = t.root_id and o.origin_run_id is distinct from r.id
          and o.created_at <= coalesce(
-           (select min(c.created_at) from tasks c where c.origin_run_id = r.id), r.ended_at)) as titles
+           (select min(c.created_at) from tasks c where c.origin_run_id = r.id), r.ended_at)
+      ) as titles
     from runs r join tasks t on t.id = r.task_id
     where r.spawned is not null and r.ended_at > clock_timestamp() - interval '7 days'
       and not t.canary`;

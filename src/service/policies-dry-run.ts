@@ -52,7 +52,7 @@ export interface DryRun {
   readonly lastWeekSaid: readonly string[];
 }
 
-/** Tries edits such as `maxPriority=HIGH` on the records, by the functions that would apply them. */
+/** Tries edits such as `maxPriority=HIGH` on the records, by what would apply them. */
 export async function dryRunPolicy(
   deps: ServiceDeps,
   name: string,

@@ -118,7 +118,7 @@ describe('the files of a deliverable', () => {
     course: course({ status: 'DONE' }),
   });
 
-  test('are recorded by the landing, once, and by no landing of a task that has ended', async () => {
+  test('are recorded by the landing, once, and not after the task has ended', async () => {
     const accepted = async () => {
       const { taskId, run } = await stage.begin();
       await stage.review(await stage.execute(run), run);

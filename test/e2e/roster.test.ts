@@ -26,7 +26,7 @@ test('a task that waits for a LEAD goes on by itself when its agent is one no mo
   expect(await task.result()).toMatchObject({ status: 'DONE' });
 });
 
-test('whoever became a LEAD while its run stood in line is approved there, and goes on', async () => {
+test('who became a LEAD while its run stood in line is approved there, and goes on', async () => {
   await limit(0);
   const task = await file(house, { executions: [execution('done')] }, { assignee: 'writer' });
   await task.until('ASSIGNED');

@@ -34,7 +34,7 @@ async function working(script: object = HANGS) {
   return task;
 }
 
-test('says which runs it waits for and how long, and after the timeout which will resume', async () => {
+test('says which runs it waits for, how long, and at the end which will resume', async () => {
   await working();
   await drained(1_200);
   expect(said[0]).toMatch(
