@@ -213,11 +213,11 @@ const store = (link: Link) =>
   ask(link, { what: 'describe', workflowId: link.namespace }, async () => {
     const { workflowService: service } = link.client;
     const { namespace } = link;
-    const [{ clusterId, serverVersion }, { namespaceInfo }] = await Promise.all([
-      // A managed service may keep this to itself; the namespace's id is of one store alone.
-      service.getClusterInfo({}).catch(() => ({ clusterId: '', serverVersion: '' })),
-      service.describeNamespace({ namespace }),
-    ]);
+    // One after the other: a call that still retries when its connection closes ends the process.
+    const { namespaceInfo } = await service.describeNamespace({ namespace });
+    // A managed service may keep this to itself; the namespace's id is of one store alone.
+    const unknown = { clusterId: '', serverVersion: '' };
+    const { clusterId, serverVersion } = await service.getClusterInfo({}).catch(() => unknown);
     return {
       cluster: clusterId || 'unknown',
       namespace: namespaceInfo?.id ?? namespace,

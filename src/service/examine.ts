@@ -96,8 +96,9 @@ async function lookAtTemporal(deps: ServiceDeps): Promise<Look<NonNullable<Exami
   const { engine, taskQueue } = deps;
   try {
     const temporal = await engine();
-    const [store, all, runPollers, upkeep] = await Promise.all([
-      temporal.store(),
+    // Alone and first: where Temporal is away, no other call is still under way at the end.
+    const store = await temporal.store();
+    const [all, runPollers, upkeep] = await Promise.all([
       temporal.pollers(),
       temporal.runPollers(),
       temporal.look(UPKEEP_ID),
