@@ -93,6 +93,7 @@ const begun = z.object({
   title: text,
   rehearsed: z.boolean(),
   seats: count,
+  shownAtStart: z.literal(true).exactOptional(),
   admission,
   standing,
   ...people,
@@ -124,6 +125,7 @@ const runEnd = z.discriminatedUnion('kind', [
       'cancelled',
       'reviewed',
     ]),
+    wordsOnly: z.literal(true).exactOptional(),
     standing,
   }),
 ]) satisfies z.ZodType<RunEnd>;
@@ -205,6 +207,11 @@ export const CARRIED: Readonly<Record<string, z.ZodType>> = {
   'result of land': landingEnd,
   'result of beginTask': begun,
   'result of applyVerb': verbAnswer,
+  'result of applyVerbs': z.object({
+    answers: z.array(verbAnswer.omit({ runs: true })),
+    runs: z.array(summary),
+  }),
+  'result of landWords': landingEnd,
   'result of openRuns': standing,
   'result of settleReviews': z.object({ outcome: z.enum(ROUND_ENDS), standing }),
   'result of endTask': standing,

@@ -1,6 +1,6 @@
 /** Stories in which people, policies and faults do what they may at any time. */
 import { expect } from 'vitest';
-import { lookAgain } from '../../src/contract.js';
+import { lookAgain, runPromoted } from '../../src/contract.js';
 import { VERBS, type Verb } from '../../src/domain/task.js';
 import { withLock } from '../../src/workspace/lock.js';
 import { lockPath } from '../../src/workspace/names.js';
@@ -222,6 +222,8 @@ export const STORIES_OF_PEOPLE: Readonly<Record<string, Story>> = {
     await (await file(house, {}, key)).result();
     return file(house, {}, key);
   },
+  'continued-in-a-new-history': (house) => flooded(house, 'first'),
+  'the-new-history': (house) => flooded(house, 'last'),
   'bad-input': (house) => file(house, {}, { title: '' }),
   'unknown-type': async (house) => {
     const { client, taskQueue } = house;
@@ -230,6 +232,19 @@ export const STORIES_OF_PEOPLE: Readonly<Record<string, Story>> = {
     return filed(house, workflowId);
   },
 };
+
+/** So many messages that its history goes on in a new one: what the first held, and the last. */
+async function flooded(house: House, whose: 'first' | 'last'): Promise<Filed> {
+  const task = await inTheInbox(house);
+  const { workflow } = house.client;
+  const { runId } = await task.handle.describe();
+  const nobody = { run: 'of nobody' };
+  await Promise.all(Array.from({ length: 500 }, () => task.handle.signal(runPromoted, nobody)));
+  await eventually(async () => expect((await task.handle.describe()).runId).not.toBe(runId));
+  await task.say('approve');
+  if (whose === 'last') return task;
+  return { ...task, handle: workflow.getHandle(task.workflowId, runId, { followRuns: false }) };
+}
 
 const again = (house: House, { workflowId }: Filed) =>
   house.client.workflow.start('task', {
