@@ -32,6 +32,14 @@ test('the cache: MISSION_CACHE, else below XDG_CACHE_HOME', () => {
   expect(loadConfig({ ...xdg, MISSION_CACHE: '/srv/mc' }).cacheDir).toBe('/srv/mc');
 });
 
+test('metrics: none unless asked for, and a port alone is on the loopback', () => {
+  const address = (text: string) =>
+    loadConfig({ ...BARE, MISSION_METRICS_ADDRESS: text }).metricsAddress;
+  expect(address('')).toBeNull();
+  expect(address('9464')).toBe('127.0.0.1:9464');
+  expect(address('0.0.0.0:9464')).toBe('0.0.0.0:9464');
+});
+
 describe('a value that cannot be used is refused by name, value and what is allowed', () => {
   test.each([
     ['DATABASE_URL', 'mysql://h/x', 'postgres://user@host:port/database'],
@@ -39,6 +47,7 @@ describe('a value that cannot be used is refused by name, value and what is allo
     ['MISSION_HOME', 'relative/home', 'absolute path'],
     ['MC_TEMPORAL_CLI', 'temporal', 'absolute path'],
     ['MISSION_TASK_QUEUE', 'two words', 'letters, digits'],
+    ['MISSION_METRICS_ADDRESS', 'metrics.example:9464', 'a port, or IP:port'],
   ])('%s=%s', (name, value, allowed) => {
     const load = () => loadConfig({ ...BARE, [name]: value });
     expect(load).toThrow(ConfigError);
