@@ -90,7 +90,9 @@ async function closingOf(
     }
     if (beating.signal.aborted) return await leave(deps, go, beating);
     if (error instanceof Defect) return await afterDefect(deps, go, error, craft);
-    throw error;
+    // Tried again, on the count of lost workers; what stays in the way is told in its own words.
+    if (go.lostInARow < LOST_MAX - 1 || progress.checkpoint !== go.checkpoint) throw error;
+    return failedBy('not-kept', error instanceof Error ? error.message : String(error), craft);
   } finally {
     // All of it is in the mirror; what a crash leaves behind is upkeep's.
     if (place !== null) await deps.workspaces.dropCopy(place.copy).catch(() => undefined);

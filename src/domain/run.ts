@@ -19,6 +19,7 @@ export const FAILURE_CAUSES = {
   'refused-tree': { fault: 'agent', means: 'the working copy holds what may not be stored' },
   'time-limit': { fault: 'agent', means: 'the run took longer than its limit' },
   'lost-workers': { fault: 'system', means: 'ten workers in a row died on it without progress' },
+  'not-kept': { fault: 'system', means: 'the work could not be done or kept, ten times in a row' },
   'setup-failed': { fault: 'system', means: 'the working copy could not be prepared' },
 } as const satisfies Record<string, { fault: 'agent' | 'system'; means: string }>;
 export type FailureCause = keyof typeof FAILURE_CAUSES;

@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkInvariants } from '../../drizzle/invariants.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
-import { approved, eventually, execution, type Filed, file, revision } from '../support/tasks.js';
+import {
+  approved,
+  eventually,
+  execution,
+  type Filed,
+  file,
+  revision,
+  until,
+} from '../support/tasks.js';
 
 /** What Temporal's Web UI offers for any workflow, at each status; a reset is in test/e2e/reset. */
 
@@ -22,32 +30,32 @@ const hangs = { turns: [{ say: 'a' }], faults: { hangAtTurn: 2 } };
 const STATUSES: Record<string, () => Promise<Filed>> = {
   async INBOX() {
     const task = await file(house, {}, { assignee: 'lead' });
-    await task.until('INBOX');
+    await until(task, 'INBOX');
     return task;
   },
   async ASSIGNED() {
     const task = await file(house, {}, { assignee: 'lead' });
-    await task.until('INBOX');
+    await until(task, 'INBOX');
     await task.say('pause');
     await task.say('approve');
-    await task.until('ASSIGNED');
+    await until(task, 'ASSIGNED');
     return task;
   },
   async IN_PROGRESS() {
     const task = await file(house, { executions: [{ ...hangs, report: 'x' }] });
-    await task.until('IN_PROGRESS');
+    await until(task, 'IN_PROGRESS');
     return task;
   },
   async REVIEW() {
     const task = await file(house, { reviews: [{ ...hangs, ...approved }] });
-    await task.until('REVIEW');
+    await until(task, 'REVIEW');
     await eventually(async () => expect((await task.runs()).at(-1)?.state).toBe('RUNNING'));
     return task;
   },
   async BLOCKED() {
     const asks = { ask: { turn: 1, question: 'blue?' } };
     const task = await file(house, { executions: [execution('x', { faults: asks })] });
-    await task.until('BLOCKED', 'question');
+    await until(task, 'BLOCKED', 'question');
     return task;
   },
   async 'BLOCKED at its landing'() {
@@ -55,7 +63,7 @@ const STATUSES: Record<string, () => Promise<Filed>> = {
     repository.write('shared.txt', 'dirty\n');
     const script = { executions: [execution('work')] };
     const task = await file(house, script, { repository: repository.name });
-    await task.until('BLOCKED', 'landing-failed');
+    await until(task, 'BLOCKED', 'landing-failed');
     return task;
   },
 };

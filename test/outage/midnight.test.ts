@@ -148,8 +148,8 @@ describe('a day, against the calendar of another program', () => {
     await limits(house, { timeZone });
     const instants = instantsAround(date);
     const rows = await house.database.sql<{ day: string }[]>`
-      select day_of(i)::text as day
-      from unnest(${instants.map((each) => each.toISOString())}::timestamptz[])
+      select day_of(i::timestamptz)::text as day
+      from jsonb_array_elements_text(${JSON.stringify(instants)}::jsonb)
         with ordinality as u (i, n) order by n`;
     const days = rows.map(({ day }) => day);
     const calendar = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkInvariants } from '../../drizzle/invariants.js';
 import { addRepository, type Repository } from '../support/repository.js';
 import { openRig, type Rig, type RigWorker } from '../support/rig.js';
-import { eventually, execution, type Filed, file, filed } from '../support/tasks.js';
+import { eventually, execution, type Filed, file, filed, until } from '../support/tasks.js';
 
 /** How long Postgres is away; the whole ten minutes by `npm run test:long`. */
 const AWAY_S = process.env.MC_LONG === '1' ? 600 : 30;
@@ -37,17 +37,17 @@ async function fileAll(repository: Repository) {
     landing: await file(rig, work, { assignee: 'operator', repository: repository.name }),
     asking: await file(rig, { executions: [execution('x', { faults: asks })] }),
   };
-  for (const task of [tasks.inbox, tasks.told, tasks.queued]) await task.until('INBOX');
+  for (const task of [tasks.inbox, tasks.told, tasks.queued]) await until(task, 'INBOX');
   await tasks.queued.say('pause');
   await tasks.queued.say('approve');
-  await tasks.queued.until('ASSIGNED');
-  await tasks.asking.until('BLOCKED', 'question');
-  await tasks.landing.until('BLOCKED', 'landing-failed');
+  await until(tasks.queued, 'ASSIGNED');
+  await until(tasks.asking, 'BLOCKED', 'question');
+  await until(tasks.landing, 'BLOCKED', 'landing-failed');
   // Last, since these do not wait for anybody.
   const reviewed = await file(rig, { reviews: [slow(10_000)] }, { assignee: 'writer' });
-  await reviewed.until('REVIEW');
+  await until(reviewed, 'REVIEW');
   const working = await file(rig, { executions: [{ ...slow(10_000), report: 'done' }] });
-  await working.until('IN_PROGRESS');
+  await until(working, 'IN_PROGRESS');
   return { ...tasks, working, reviewed };
 }
 

@@ -5,7 +5,15 @@ import { checkInvariants } from '../../drizzle/invariants.js';
 import { run } from '../support/mission.js';
 import { addRepository } from '../support/repository.js';
 import { openRig, type Rig } from '../support/rig.js';
-import { approved, eventually, execution, type Filed, file, revision } from '../support/tasks.js';
+import {
+  approved,
+  eventually,
+  execution,
+  type Filed,
+  file,
+  revision,
+  until,
+} from '../support/tasks.js';
 
 let rig: Rig;
 beforeAll(async () => {
@@ -48,15 +56,15 @@ async function fileAll(): Promise<Phase[]> {
     Promise.all(Array.from({ length: count }, make));
   const inbox = await times(4, async () => {
     const task = await file(rig, {}, { assignee: 'lead' });
-    return { task, reached: () => task.until('INBOX'), goOn: () => task.say('approve') };
+    return { task, reached: () => until(task, 'INBOX'), goOn: () => task.say('approve') };
   });
   const queued = await times(3, async () => {
     const task = await file(rig, {}, { assignee: 'architect' });
     const reached = async () => {
-      await task.until('INBOX');
+      await until(task, 'INBOX');
       await task.say('pause');
       await task.say('approve');
-      await task.until('ASSIGNED');
+      await until(task, 'ASSIGNED');
     };
     return { task, reached, goOn: () => task.say('resume') };
   });
@@ -67,7 +75,7 @@ async function fileAll(): Promise<Phase[]> {
       { assignee: 'intern' },
     );
     const goOn = () => task.say('answer', { text: 'yes' });
-    return { task, reached: () => task.until('BLOCKED', 'question'), goOn };
+    return { task, reached: () => until(task, 'BLOCKED', 'question'), goOn };
   });
   const landing = await times(2, async () => {
     const input = { assignee: 'operator', repository: repository.name };
@@ -76,16 +84,17 @@ async function fileAll(): Promise<Phase[]> {
       repository.git('checkout', '--quiet', '--', '.');
       return task.say('retry');
     };
-    return { task, reached: () => task.until('BLOCKED', 'landing-failed'), goOn };
+    return { task, reached: () => until(task, 'BLOCKED', 'landing-failed'), goOn };
   });
-  // Two more than there are slots: these wait in line.
+  // As many as there are slots, and two more, which wait in line.
   const working = await times(3, async () => {
     const task = await file(rig, hanging);
     return { task, reached: at(task, 'EXECUTION') };
   });
+  await Promise.all(working.map(({ reached }) => reached())); // they hold every slot
   const behind = await times(2, async () => {
     const task = await file(rig, {});
-    return { task, reached: () => task.until('ASSIGNED') };
+    return { task, reached: () => until(task, 'ASSIGNED') };
   });
   const reviewed = await times(2, async () => {
     const task = await file(rig, reading, { assignee: 'writer' });
@@ -128,8 +137,7 @@ test('the Temporal file deleted under 20 live tasks: repaired, all finish, nothi
     await eventually(() => goOn(), 60_000); // a block is re-entered step by step
   }
   for (const { task } of phases) {
-    const took = await task.result();
-    expect(took).toMatchObject({ status: 'DONE' });
+    expect(await task.result()).toMatchObject({ status: 'DONE' });
   }
   console.log(`20 tasks finished ${(Date.now() - since) / 1000} s after the repair`);
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkInvariants } from '../../drizzle/invariants.js';
 import { documentOf, run } from '../support/mission.js';
 import { openRig, type Rig } from '../support/rig.js';
-import { eventually, file } from '../support/tasks.js';
+import { eventually, file, until } from '../support/tasks.js';
 
 /** How long Temporal is away at least; a minute by `npm run test:long`. */
 const AWAY_MS = process.env.MC_LONG === '1' ? 60_000 : 0;
@@ -34,7 +34,7 @@ test(
   'Temporal away under filing: each is answered, and done exactly once when it is back',
   async () => {
     const led = await file(rig, {}, { assignee: 'lead' });
-    await led.until('INBOX');
+    await until(led, 'INBOX');
     await rig.killTemporal();
     const since = Date.now();
     const one = async (n: number) => {

@@ -121,6 +121,10 @@ export const scenario = (script: object) =>
 export const eventually = <T>(look: () => Promise<T>, timeout = 20_000): Promise<T> =>
   vi.waitFor(look, { timeout, interval: 25 });
 
+/** The same as the task's own, for what takes its time: after an outage, or behind many others. */
+export const until = (task: Filed, status: TaskStatus, blocked?: BlockReason): Promise<TaskRow> =>
+  eventually(() => task.until(status, blocked), 120_000);
+
 // ── Parts of scenarios ──────────────────────────────────────────────────────────────────────────
 
 export const execution = (report: string, more: object = {}) => ({
