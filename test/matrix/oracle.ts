@@ -20,6 +20,7 @@ interface TaskFound {
   readonly title: string;
   readonly workflowId: string;
   readonly status: string;
+  readonly approvals: number;
   readonly runs: { id: string; name: string; state: string; attempt: number }[];
 }
 
@@ -28,6 +29,8 @@ export async function findTasks({ rig }: Arena, cast: readonly Expected[]): Prom
   const filed = cast.flatMap(({ workflowId }) => workflowId ?? []);
   return rig.database.sql<TaskFound[]>`
     select t.id, 'T-' || t.number as label, t.title, t.workflow_id as "workflowId", t.status,
+      (select count(*)::integer from audit where subject = t.id::text
+        and action in ('task.approve', 'task.approve.refused')) as approvals,
       coalesce((select jsonb_agg(jsonb_build_object('id', r.id, 'state', r.state,
         'name', r.kind || ' ' || r.number, 'attempt', r.attempt) order by r.place)
         from runs r where r.task_id = t.id), '[]') as runs
@@ -53,13 +56,14 @@ export async function judge(
 /** Lost, duplicated, not done. */
 function compareTasks(cast: readonly Expected[], found: readonly TaskFound[]): Finding[] {
   const findings: Finding[] = [];
-  for (const { title, runs } of cast) {
+  for (const { title, runs, approvals } of cast) {
     const same = found.filter((task) => task.title === title);
     if (same.length !== 1) findings.push(`${title}: there are ${same.length} of it, not 1`);
     for (const task of same) {
       const told = task.runs.map(({ name, state }) => `${name} ${state}`).join(', ');
       const wanted = Object.keys(runs).map((name) => `${name} SUCCEEDED`);
       if (task.status !== 'DONE') findings.push(`${title} is ${task.status}, not DONE`);
+      if (task.approvals !== approvals) findings.push(`${title}: ${task.approvals} approvals`);
       if (told !== wanted.join(', ')) findings.push(`${title} has the runs ${told || 'none'}`);
     }
   }

@@ -19,6 +19,8 @@ export interface Expected {
   /** The one file of the result: what each turn of each execution has added to it. */
   readonly file: string;
   readonly repository: Repository | null;
+  /** How often a person has approved it. */
+  readonly approvals: number;
 }
 
 /** Files tasks that pass a certain step, and sets the trap when the step is next. */
@@ -99,7 +101,7 @@ async function file({ rig }: Arena, { script, assignee, repository }: Asked): Pr
     workflowTaskTimeout: '5s',
   });
   const runs = runsOf(written);
-  return { title, workflowId, runs, file: name, repository: repository ?? null };
+  return { title, workflowId, runs, file: name, repository: repository ?? null, approvals: 0 };
 }
 
 const until = (arena: Arena, workflowId: string | null, condition: string) =>
@@ -144,7 +146,7 @@ export const approval: Story = async (arena, trap) => {
   trap.set();
   const handle = arena.rig.client.workflow.getHandle(task.workflowId ?? '');
   await handle.signal('approve', { by: 'person:ann' });
-  return [task];
+  return [{ ...task, approvals: 1 }];
 };
 
 /** Sent back by its reviewer once. */
@@ -166,7 +168,7 @@ export const spawning: Story = async (arena, trap) => {
     reviews: [{ ...reading, verdict }],
   });
   const parent = await file(arena, { script });
-  const born = { title, workflowId: null, runs: runsOf(child), file: childFile, repository: null };
+  const born = { ...parent, title, workflowId: null, runs: runsOf(child), file: childFile };
   return [parent, born];
 };
 
@@ -200,5 +202,6 @@ export const unstarted: Story = async (arena, trap) => {
   // Longer ago than the door that filed it would need to start it.
   await database.sql`
     update tasks set created_at = created_at - interval '1 minute' where id = ${id}::uuid`;
-  return [{ title, workflowId, runs: runsOf(script), file: name, repository: null }];
+  const runs = runsOf(script);
+  return [{ title, workflowId, runs, file: name, repository: null, approvals: 0 }];
 };

@@ -58,7 +58,8 @@ and after, runs in \`npm test\`.
   that landed, and the list of what was filed. Nothing lost, nothing done twice, nothing stranded; a
   turn is performed again only where Postgres had not stored its checkpoint; all invariants hold.
 - Each agent does one run at a time, so that tasks wait for each other. The seconds hold the restart
-  of what was killed and all work that was left.
+  of what was killed and all work that was left. About 30 of them are a heartbeat timeout: that work
+  was handed out, or answered, at the moment of the fault is sometimes known by it alone.
 
 ${summaryOf(results)}
 
