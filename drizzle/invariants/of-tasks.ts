@@ -143,8 +143,7 @@ export const OF_TASKS: readonly Invariant[] = [
         -- Filed: its door is the worker that does not take it.
         when t.first_execution_run_id is null then null
         when t.status = 'INBOX' then case
-          when exists (select 1 from decisions d where d.task_id = t.id and d.decision = 'admitted'
-                       and d.question = 'admission:' || t.assignee)
+          when admission_json(t) ->> 'kind' = 'admitted'
             then 'waits for an approval that it has'
           when policy_admits(t) and (policy_now('auto-approve')).created_at
                  < clock_timestamp() - interval '60 s'
