@@ -15,7 +15,7 @@ import { readHistory, storedHistories } from '../support/histories.js';
 import { readSources } from '../support/source.js';
 import { pathsOf } from './paths.js';
 
-/** What the house can do, by its own vocabularies: what is added to one is a path that is missing. */
+/** By the house's own vocabularies: what is added to one is a path that is missing. */
 const keys = (of: Readonly<Record<string, unknown>>) => Object.keys(of);
 
 type Closed = Extract<RunEnd, { kind: 'closed' }>['outcome'];

@@ -1,4 +1,4 @@
-/** Which paths through the loop a stored history has taken: one fact for each thing that happened. */
+/** Which paths a stored history has taken: one fact for each thing that happened. */
 import { carriedBy, type StoredHistory } from '../support/histories.js';
 
 interface Standing {

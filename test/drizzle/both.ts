@@ -1,8 +1,9 @@
 /** A sequence on the model and on the real SQL functions: statement by statement the same. */
 import { connect, type Database } from '../../drizzle/db.js';
 import { act, begin, type Deed } from '../simulator/deeds.js';
-import { type Call, Driver } from '../simulator/driver.js';
+import { Driver } from '../simulator/driver.js';
 import type { Model } from '../simulator/model.js';
+import type { Call } from '../simulator/statements.js';
 import { REPOSITORIES, ROSTER, type World } from '../simulator/world.js';
 import { freshDatabase } from '../support/services.js';
 import { asModel, snapshot, statementOf } from './translate.js';
@@ -50,7 +51,7 @@ function snapshotOf(record: Model, waits: boolean): unknown {
   };
 }
 
-/** One connection whose transaction is rolled back after each sequence: a fresh record each time. */
+/** One connection; its transaction is rolled back after each sequence: a fresh record. */
 export class Real {
   private readonly database: Database;
   /** A zone where it is noon: no day ends while a sequence is played. */

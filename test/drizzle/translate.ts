@@ -1,5 +1,5 @@
-/** The statements of the model in the words of SQL, and the answers of SQL in those of the model. */
-import type { Call } from '../simulator/driver.js';
+/** The model's statements in the words of SQL, and SQL's answers in those of the model. */
+import type { Call } from '../simulator/statements.js';
 
 /** All that both hold, as one value, in the order in which it came to be. */
 export const snapshot = (waits: boolean): string => `select jsonb_build_object(

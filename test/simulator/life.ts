@@ -1,7 +1,7 @@
 import type { TaskStatus } from '../../src/domain/task.js';
-import type { Driver } from './driver.js';
 import { isOpen } from './line.js';
 import { ended, stepOf } from './runs.js';
+import type { Statements } from './statements.js';
 import type { Course, Run, Spec, Task } from './world.js';
 
 type Place =
@@ -18,7 +18,7 @@ type Place =
 
 /** One task's workflow: does what `workflows/task-life.ts` does, one statement at a time. */
 export class Life {
-  private readonly driver: Driver;
+  private readonly driver: Statements;
   private readonly id: string;
   at: Place = 'unregistered';
   cycle = 1;
@@ -32,7 +32,7 @@ export class Life {
   /** Set when a person cancels. */
   cancelled = false;
 
-  constructor(driver: Driver, id: string) {
+  constructor(driver: Statements, id: string) {
     this.driver = driver;
     this.id = id;
   }

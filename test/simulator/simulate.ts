@@ -1,8 +1,9 @@
 import fc from 'fast-check';
+import type { Breach } from './breach.js';
 import { act, begin, type Deed, deeds } from './deeds.js';
 import { Driver } from './driver.js';
 import { Model } from './model.js';
-import { type Breach, Watch } from './watch.js';
+import { Watch } from './watch.js';
 import { CORE, type Core, Raised } from './world.js';
 
 /** The rules under test: the pure core, and the model of the SQL functions. */
@@ -11,6 +12,13 @@ export interface Rules {
   readonly model?: new () => Model;
   /** Sees how it stands after the last deed. */
   readonly look?: (driver: Driver) => void;
+}
+
+/** Rules of which one is broken. */
+export interface Mutant extends Rules {
+  readonly name: string;
+  /** The invariants of the design by which it is seen, any of them. */
+  readonly seenBy: readonly number[];
 }
 
 /** A promise of the design that did not hold. */

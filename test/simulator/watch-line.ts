@@ -1,6 +1,7 @@
-import type { Call, Driver } from './driver.js';
+import type { Before, Say } from './breach.js';
+import type { Driver } from './driver.js';
 import { byLine } from './line.js';
-import type { Before, Say } from './watch.js';
+import type { Call } from './statements.js';
 import type { Agent, Run, World } from './world.js';
 
 /** The statements at whose end the line has been served. */
@@ -11,7 +12,7 @@ const PROMOTING = [
 
 const holds = ({ state }: Run): boolean => state === 'ADMITTED' || state === 'RUNNING';
 
-/** The line, counted by its own arithmetic: who was promoted fits, who fits was promoted. */
+/** The line by its own arithmetic: who was promoted fits, who fits was promoted. */
 export function watchLine(driver: Driver, before: Before, { name, reply }: Call, say: Say): void {
   const { world } = driver.record;
   const promoted = world.runs.filter((run) => {
@@ -35,7 +36,7 @@ export function watchLine(driver: Driver, before: Before, { name, reply }: Call,
   }
 }
 
-/** A message that was told before, and an end that stands, are answered without serving the line. */
+/** What the line promises, counted anew: who was promoted fits, who fits was promoted. */
 const repeated = (name: string, reply: unknown): boolean =>
   (name === 'apply_verb' || name === 'end_task') &&
   (reply as { wake: readonly string[] }).wake.length === 0;

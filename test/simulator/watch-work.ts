@@ -1,7 +1,8 @@
 import { accepts } from '../../src/domain/verdict.js';
-import type { Call, Driver } from './driver.js';
+import type { Before, Say } from './breach.js';
+import type { Driver } from './driver.js';
 import { isOpen } from './line.js';
-import type { Before, Say } from './watch.js';
+import type { Call } from './statements.js';
 import type { Run } from './world.js';
 
 /** Runs and cycles: what is said of them holds after every statement. */

@@ -1,30 +1,12 @@
-import { isTerminal, type TaskStatus } from '../../src/domain/task.js';
+import { isTerminal } from '../../src/domain/task.js';
 import { accepts } from '../../src/domain/verdict.js';
-import type { Call, Driver } from './driver.js';
+import type { Before, Breach, Say } from './breach.js';
+import type { Driver } from './driver.js';
 import { isOpen } from './line.js';
+import type { Call } from './statements.js';
 import { watchLine } from './watch-line.js';
 import { watchWork } from './watch-work.js';
-import type { Run, Task } from './world.js';
-
-/** What does not hold, by the number it has in the design. */
-export interface Breach {
-  readonly number: number;
-  readonly what: string;
-}
-export type Say = (number: number, what: string) => void;
-
-type Kept = Pick<Run, 'state' | 'place' | 'number' | 'charged' | 'tokens'>;
-
-/** What stood before the statement: whatever must not change is compared with it. */
-export interface Before {
-  readonly status: Map<string, TaskStatus>;
-  readonly runs: Map<string, Kept>;
-  readonly decisions: Map<string, string>;
-  /** How many cycles a review may send back, as it was when it began. */
-  readonly bounds: Map<string, number>;
-  configuration: readonly unknown[];
-  audited: number;
-}
+import type { Task } from './world.js';
 
 /** Looks after every statement whether the promises of the design still hold, by its own means. */
 export class Watch {

@@ -166,7 +166,7 @@ export function followUps(driver: Driver, one: number): void {
   for (const id of answer.start ?? []) if (!driver.lives.has(id)) driver.begins(id);
 }
 
-/** A person, or whoever calls himself one, says something to a task; mostly where it is waited for. */
+/** A person, or who calls himself one, says something to a task; mostly where it is due. */
 export function decide(
   driver: Driver,
   verbs: readonly Verb[],

@@ -37,7 +37,7 @@ export function writeHistory(name: string, { events }: StoredHistory): void {
   writeFileSync(fileURLToPath(new URL(name, FOLDER)), `{"events":[\n${lines}\n]}\n`);
 }
 
-// ── What a history carries, which no replay compares ──────────────────────────────────────────────
+// ── What a history carries, which no replay compares ────────────────────────────────
 
 interface Payload {
   readonly data: string;
