@@ -79,6 +79,9 @@ const sumUp = (counts: Readonly<Record<string, number>>): string =>
     .map(([what, times]) => `${what} ${times}`)
     .join(', ');
 
+const machine = (): string =>
+  `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+
 /** The report as Markdown. */
 export function describe(world: World, findings: Findings): string {
   const { hits, samples, violations, ended, kinds } = findings;
@@ -102,7 +105,7 @@ export function describe(world: World, findings: Findings): string {
   }
 
 \`npm run test:chaos -- --minutes ${findings.minutes} --seed ${findings.seed}\`
-on ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}; ${versions.join(', ')}.
+on ${machine()}; ${versions.join(', ')}.
 
 ${table([
   ['', ''],
@@ -131,7 +134,7 @@ ${table([['fault', 'times', 'while work ran', 'recovery p50', 'p95'], ...recover
 Tasks by kind: ${sumUp(kinds)}.
 
 What was done, and how it went: ${sumUp(Object.fromEntries(world.tally))}.
-${failures.length === 0 ? '' : `\n## Failures\n\n${failures.map((one) => `- ${one}`).join('\n')}\n`}`;
+${failures.length === 0 ? '' : ['\n## Failures\n', ...failures].join('\n- ')}`;
 }
 
 /** Of the product and of what it runs on. */
