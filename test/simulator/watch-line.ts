@@ -36,7 +36,7 @@ export function watchLine(driver: Driver, before: Before, { name, reply }: Call,
   }
 }
 
-/** What the line promises, counted anew: who was promoted fits, who fits was promoted. */
+/** A message told before, and an end that stands, are answered without serving the line. */
 const repeated = (name: string, reply: unknown): boolean =>
   (name === 'apply_verb' || name === 'end_task') &&
   (reply as { wake: readonly string[] }).wake.length === 0;
