@@ -41,15 +41,18 @@ export function effectsIn(deps: Deps, copy: Copy): Effects {
       }
     },
     async write(path, content) {
+      await deps.workspaces.ensureFolder(copy);
       const target = await place(copy.path, path);
       await mkdir(dirname(target), { recursive: true });
       await writeFile(target, content);
     },
     async read(path) {
+      await deps.workspaces.ensureFolder(copy);
       const target = await place(copy.path, path);
       return (await lstat(target).catch(() => null)) === null ? null : readFile(target, 'utf8');
     },
     async remove(path) {
+      await deps.workspaces.ensureFolder(copy);
       await rm(await place(copy.path, path), { force: true });
     },
   };

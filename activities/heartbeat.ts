@@ -12,12 +12,14 @@ export interface Beating {
   readonly cancelled: Promise<never>;
 }
 
-/** Beats from a timer over the whole activity, from its first line. */
+/**
+ * Beats from a timer over the whole activity. Not at its start, which the server knows of: most of
+ * what is short ends before the first beat, and each one is a call.
+ */
 export async function heartbeating<T>(work: (beating: Beating) => Promise<T>): Promise<T> {
   const context = Context.current(); // captured: a timer has no activity context
   let shown: unknown = context.info.heartbeatDetails; // an empty first beat would blank the display
   const beat = () => context.heartbeat(shown);
-  beat();
   const timer = setInterval(beat, 5_000);
   try {
     return await work({

@@ -3,7 +3,6 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from '../drizzle/db.js';
 import { endTask, type ToStart, type Wake } from '../drizzle/steps.js';
 import { lookAgain } from '../src/contract.js';
-import type { Source } from '../src/workspace/index.js';
 import type { Deps } from './deps.js';
 import { startTasks } from './follow-ups.js';
 import { wake } from './wake.js';
@@ -146,12 +145,17 @@ class Pass {
       await workspaces.killOrphans([workspaces.runMark(copy)]);
       await workspaces.dropCopy(copy);
     }
-    for (const { id, repositoryId } of unclean) {
-      const source: Source =
-        repositoryId === null ? { kind: 'task', taskId: id } : { kind: 'repository', repositoryId };
-      if (source.kind === 'task') await workspaces.removeMirror(source);
-      else await workspaces.dropRefs(source, id);
-      await database.sql`select mark_cleaned(${id}::uuid)`;
+    const cleaned: string[] = [];
+    try {
+      for (const { id, repositoryId } of unclean) {
+        if (repositoryId === null) await workspaces.removeMirror({ kind: 'task', taskId: id });
+        else await workspaces.dropRefs({ kind: 'repository', repositoryId }, id);
+        cleaned.push(id);
+      }
+    } finally {
+      if (cleaned.length > 0) {
+        await database.sql`select mark_cleaned(id) from unnest(${cleaned}::uuid[]) id`;
+      }
     }
   }
 }

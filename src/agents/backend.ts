@@ -23,7 +23,10 @@ export interface RunRequest {
   readonly instructions: string;
   /** Must come back in a review's verdict: an old or quoted verdict cannot pass. */
   readonly nonce: string;
-  /** The working copy's folder, checked out where the run (or its checkpoint) stands. */
+  /**
+   * The working copy's folder, checked out where the run (or its checkpoint) stands. Of a task
+   * without a repository and files it is made with the first effect.
+   */
   readonly folder: string;
   /** Where the previous attempt, or the run before it was re-queued, had got to. */
   readonly resume: Checkpoint | null;

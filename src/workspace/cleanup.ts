@@ -2,7 +2,7 @@ import { chmod, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isCode, withLock } from './lock.js';
 import { type Copy, markerPath, readMarkers } from './marker.js';
-import { MIRROR_MARKER } from './mirror.js';
+import { exists, MIRROR_MARKER } from './mirror.js';
 import { copiesPath, lockPath, mirrorPath, type Source } from './names.js';
 
 /** A marker takes a moment to be written: a draft this old is of a worker that was killed. */
@@ -34,9 +34,10 @@ async function dropDrafts(folder: string): Promise<void> {
 export async function removeCopy(home: string, name: string): Promise<void> {
   if (!/^\d+-[0-9a-f-]{36}-\d+$/.test(name)) throw new TypeError(`${name} is no copy of ours`);
   const path = join(copiesPath(home), name);
+  // The marker is made first and goes last: most copies that begin empty were never made.
+  if (!(await exists(markerPath(home, name)))) return;
   await removeTree(path);
   await removeTree(`${path}.home`);
-  await rm(`${markerPath(home, name)}.new`, { force: true });
   await rm(markerPath(home, name), { force: true });
 }
 
@@ -63,9 +64,10 @@ export async function listMirrors(home: string): Promise<Source[]> {
  */
 export async function removeMirror(home: string, source: Source): Promise<void> {
   const path = mirrorPath(home, source);
+  const doomed = `${path}.doomed`;
+  if (!(await exists(path)) && !(await exists(doomed))) return;
   await withLock(lockPath(home, source), {}, async () => {
     // renamed first: half a store must not be taken for a whole one
-    const doomed = `${path}.doomed`;
     await removeTree(doomed);
     await rename(path, doomed).catch((error: unknown) => {
       if (!isCode(error, 'ENOENT')) throw error;

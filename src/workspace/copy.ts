@@ -1,8 +1,8 @@
-import { lstat, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeCopy } from './cleanup.js';
 import { type Copy, copyName, writeMarker } from './marker.js';
-import { ensureMirror, type Workshop } from './mirror.js';
+import { ensureMirror, exists, type Workshop } from './mirror.js';
 import {
   branchName,
   checkedCommit,
@@ -45,14 +45,13 @@ export interface OpenedCopy {
 /**
  * Opens a fresh working copy that borrows the mirror's objects: nothing is duplicated but the
  * files. A copy left over from the same attempt is replaced. It has no remote, so nothing can be
- * pushed from it. An empty one is a plain folder until git is needed: see `ensureGit`.
+ * pushed from it. An empty one is made when something is done in it: see `ensureFolder`.
  * @throws GitError, for example when `from` is not in the mirror
  */
 export async function openCopy(workshop: Workshop, request: CopyRequest): Promise<OpenedCopy> {
   const { home } = workshop;
   const { source, task, runId, attempt, identity, signal } = request;
   const name = copyName(task.number, runId, attempt);
-  await removeCopy(home, name);
   const from = checkedCommit('from', request.from ?? emptyStart(source));
   const path = join(copiesPath(home), name);
   const copy: Copy = {
@@ -70,21 +69,36 @@ export async function openCopy(workshop: Workshop, request: CopyRequest): Promis
     identity,
     openedAt: new Date().toISOString(),
   };
-  if (!beginsEmpty(copy)) await keepBorrowed(workshop, copy);
-  await writeMarker(home, copy);
-  await mkdir(join(copy.home, 'tmp'), { recursive: true, mode: 0o700 });
-  if (beginsEmpty(copy)) await mkdir(path);
-  else await makeTree(workshop, copy, signal);
+  if (beginsEmpty(copy)) return { copy, conflicts: [] };
+  await removeCopy(home, name);
+  await keepBorrowed(workshop, copy);
+  await makePlaces(home, copy);
+  await makeTree(workshop, copy, signal);
   return { copy, conflicts: await mergeIn(workshop, copy, signal) };
 }
 
+/** The marker first: what is half made can be found. */
+async function makePlaces(home: string, copy: Copy): Promise<void> {
+  await writeMarker(home, copy);
+  await mkdir(join(copy.home, 'tmp'), { recursive: true, mode: 0o700 });
+}
+
 /**
- * Gives a copy that began empty its git, before anything could ask for it: a run whose result is
- * words alone never needs one, and each git process costs more than the whole of its record.
+ * Makes the folder of a copy that begins empty, before the first effect: a run whose result is
+ * words alone needs none, and its files and git processes would cost more than all of its record.
  */
+export async function ensureFolder({ home }: Workshop, copy: Copy): Promise<void> {
+  if (!beginsEmpty(copy) || (await exists(copy.path))) return;
+  await makePlaces(home, copy);
+  await mkdir(copy.path);
+}
+
+/** Gives it its git as well, before a command could ask for it and a file could be kept in it. */
 export async function ensureGit(workshop: Workshop, copy: Copy): Promise<void> {
   const { source } = copy;
-  if (source.kind !== 'task' || !beginsEmpty(copy) || (await hasGit(copy))) return;
+  if (source.kind !== 'task' || !beginsEmpty(copy)) return;
+  await ensureFolder(workshop, copy);
+  if (await exists(copyGitDir(copy))) return;
   await makeEmptyRoot(workshop, source);
   await keepBorrowed(workshop, copy);
   await makeTree(workshop, copy, undefined);
@@ -94,12 +108,6 @@ export async function ensureGit(workshop: Workshop, copy: Copy): Promise<void> {
 export function beginsEmpty({ source, from, merging }: Copy): boolean {
   return source.kind === 'task' && from === EMPTY_ROOT && merging === null;
 }
-
-const hasGit = (copy: Copy): Promise<boolean> =>
-  lstat(copyGitDir(copy)).then(
-    () => true,
-    () => false,
-  );
 
 /** The git folder of a copy. */
 export function copyGitDir(copy: Copy): string {

@@ -5,7 +5,7 @@
 import { isAbsolute } from 'node:path';
 import { listCopies, listMirrors, removeCopy, removeMirror } from './cleanup.js';
 import { archive, diff, mergeBase } from './content.js';
-import { type CopyRequest, ensureGit, openCopy } from './copy.js';
+import { type CopyRequest, ensureFolder, ensureGit, openCopy } from './copy.js';
 import { createGit, type GitSettings } from './git.js';
 import { type LandingRequest, land } from './landing.js';
 import type { Copy } from './marker.js';
@@ -49,6 +49,8 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     /** The source of a registered repository. */
     source: repositorySource,
     openCopy: (request: CopyRequest) => openCopy(workshop, request),
+    /** Makes the folder of a copy that begins empty, for an effect that runs no command. */
+    ensureFolder: (copy: Copy) => ensureFolder(workshop, copy),
     snapshot: (copy: Copy, message: string, options?: SnapshotOptions) =>
       snapshot(workshop, copy, message, options),
     diff: (source: Source, base: string, commit: string) => diff(workshop, source, base, commit),

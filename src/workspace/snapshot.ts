@@ -4,6 +4,7 @@ import { beginsEmpty, copyAlternates, copyConfig, copyGitDir, ensureGit } from '
 import { GitError, RefusedTree } from './errors.js';
 import { type GitCall, UPLOAD_PACK } from './git.js';
 import { BLOB_BYTES_MAX, refuseBadChanges, tooLarge } from './inspect.js';
+import { isCode } from './lock.js';
 import type { Copy } from './marker.js';
 import { isAncestor, readRef, type Workshop } from './mirror.js';
 import { checkedCommit, mirrorPath, rootRef, snapshotRef } from './names.js';
@@ -34,7 +35,7 @@ export async function snapshot(
   options: SnapshotOptions = {},
 ): Promise<Snapshot> {
   options.signal?.throwIfAborted();
-  if (beginsEmpty(copy) && (await readdir(copy.path)).length === 0) {
+  if (beginsEmpty(copy) && (await isEmpty(copy.path))) {
     return { commit: copy.from, ref: rootRef(copy.taskId) };
   }
   await ensureGit(workshop, copy);
@@ -52,6 +53,15 @@ export async function snapshot(
     }
     return await onOpeningCommit(workshop, copy, commit, kept);
   });
+}
+
+/** Whether there is nothing in it, or not even the folder. */
+async function isEmpty(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  return names.length === 0;
 }
 
 function inside(copy: Copy, args: readonly string[]): GitCall {

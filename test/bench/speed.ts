@@ -12,6 +12,7 @@ export interface Round {
   readonly milliseconds: readonly number[];
   /** Beyond the time that its agents took. */
   readonly added: readonly number[];
+  readonly workflowIds: readonly string[];
   readonly cpu: Cpu;
 }
 
@@ -21,22 +22,34 @@ export function quantile(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
+export interface Asked {
+  readonly tasks: number;
+  readonly inFlight: number;
+  /** Without a number of cycles: every third is revised. */
+  readonly work: Omit<Work, 'cycles'> | Work;
+  /** Lasts until upkeep has removed what the tasks left: that is their cost as well. */
+  readonly untilCleaned: boolean;
+}
+
 /** Files tasks so that so many are always in flight; ends when all have ended. */
 export async function drive(
   rig: Rig,
   side: Side,
-  { tasks, inFlight, work }: { tasks: number; inFlight: number; work: Omit<Work, 'cycles'> | Work },
+  { tasks, inFlight, work, untilCleaned }: Asked,
 ): Promise<Round> {
   const before = cpu(rig, side);
   const from = performance.now();
   const milliseconds: number[] = [];
   const added: number[] = [];
+  const workflowIds: string[] = [];
   let next = 0;
   const lane = async () => {
     for (let index = next++; index < tasks; index = next++) {
       const one = 'cycles' in work ? work : mixed(index, work);
       const since = performance.now();
-      await side.done(await side.file(one));
+      const workflowId = await side.file(one);
+      await side.done(workflowId);
+      workflowIds.push(workflowId);
       const took = performance.now() - since;
       milliseconds.push(took);
       added.push(took - runsOf(one) * one.agentMs);
@@ -44,11 +57,10 @@ export async function drive(
   };
   await Promise.all(Array.from({ length: Math.min(inFlight, tasks) }, lane));
   const seconds = (performance.now() - from) / 1000;
-  await cleaned(rig);
-  return { tasks, seconds, milliseconds, added, cpu: minus(cpu(rig, side), before) };
+  if (untilCleaned && side.name === 'product') await cleaned(rig);
+  return { tasks, seconds, milliseconds, added, workflowIds, cpu: minus(cpu(rig, side), before) };
 }
 
-/** What upkeep removes after the tasks is their cost as well, and must not fall on the next. */
 async function cleaned({ database }: Rig): Promise<void> {
   for (;;) {
     const [row] = await database.sql<{ left: number }[]>`select count(*)::integer as left

@@ -12,7 +12,7 @@ export interface Work {
 }
 
 /** What every run of every task hands over, in bytes. */
-export const TEXT_BYTES = 20_000;
+const TEXT_BYTES = 20_000;
 
 /** Every third task is revised once, so a task has 2.67 runs. */
 export const mixed = (index: number, rest: Omit<Work, 'cycles'>): Work => ({

@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkInvariants } from '../../drizzle/invariants.js';
 import { attribute } from '../../src/contract.js';
+import { EMPTY_ROOT } from '../../src/workspace/index.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import { approved, eventually, execution, type Filed, file, revision } from '../support/tasks.js';
@@ -17,6 +21,22 @@ const EACH_MORE = 14;
 const eventsOf = async (task: Filed): Promise<number> => {
   await task.result();
   return (await task.handle.fetchHistory()).events?.length ?? 0;
+};
+
+const localActivitiesOf = async (task: Filed): Promise<string[]> => {
+  const { events } = await task.handle.fetchHistory();
+  return (events ?? []).flatMap(({ markerRecordedEventAttributes: marker }) =>
+    (marker?.details?.data?.payloads ?? []).map(
+      ({ data }) => JSON.parse(new TextDecoder().decode(data ?? undefined)).activity_type,
+    ),
+  );
+};
+
+const recordOf = async ({ workflowId }: Filed) => {
+  const [row] = await house.database.sql<{ id: string; status: string; landedFrom: string }[]>`
+    select id, status, landed_from as "landedFrom" from tasks where workflow_id = ${workflowId}`;
+  if (row === undefined) throw new Error(`${workflowId} has no record`);
+  return row;
 };
 
 describe('events of history', () => {
@@ -38,13 +58,23 @@ describe('events of history', () => {
   test('a close opens the run after it: one local activity in a plain life', async () => {
     const task = await file(house, cycles(2));
     await task.result();
-    const { events } = await task.handle.fetchHistory();
-    const local = (events ?? []).flatMap(({ markerRecordedEventAttributes: marker }) =>
-      (marker?.details?.data?.payloads ?? []).map(
-        ({ data }) => JSON.parse(new TextDecoder().decode(data ?? undefined)).activity_type,
-      ),
-    );
-    expect(local).toEqual(['beginTask']);
+    expect(await localActivitiesOf(task)).toEqual(['beginTask']);
+  });
+
+  test('words alone: 22 events for two runs, no store of files, landed where it ends', async () => {
+    const followUps = { verdict: 'SPAWN', summary: 'Good', spawn: [{ title: 'And then' }] };
+    const task = await file(house, {
+      executions: [{ turns: [], report: 'It is so.' }],
+      reviews: [{ verdict: followUps }],
+    });
+    expect(await eventsOf(task)).toBe(22);
+    expect(await localActivitiesOf(task)).toEqual(['beginTask', 'landWords']);
+    const { id, status, landedFrom } = await recordOf(task);
+    expect({ status, landedFrom }).toEqual({ status: 'DONE', landedFrom: EMPTY_ROOT });
+    const [spawned] = await house.database.sql`select title from tasks where parent_id = ${id}`;
+    expect(spawned).toEqual({ title: 'And then' });
+    expect(existsSync(join(house.home, 'mirrors', `task-${id}.git`))).toBe(false);
+    expect(await checkInvariants(house.database)).toEqual([]);
   });
 
   test('with two reviewers, and in a repository', async () => {

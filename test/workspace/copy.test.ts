@@ -162,6 +162,8 @@ test('without a repository: an empty folder, snapshots, and files as deliverable
   const source = { kind: 'task', taskId } as const;
   const task = { id: taskId, number: 7, title: 'Write a report' };
   const { copy } = await workspaces.openCopy(request({ source, task }));
+  expect(existsSync(copy.path)).toBe(false);
+  await workspaces.ensureFolder(copy);
   expect(readdirSync(copy.path)).toEqual([]);
   const bytes = Buffer.from([0, 255, 10, 13, 0]);
   write(copy.path, { 'report.md': '# Report\n', 'bin/run.sh': '#!/bin/sh\n' });
@@ -192,7 +194,7 @@ test('an empty folder needs no git until a command runs in it or a file is kept'
   expect(await workspaces.diff(source, copy.from, commit)).toBe('');
   expect(await workspaces.archive(source, commit)).toEqual([]);
   const mirror = join(home, 'mirrors', `task-${taskId}.git`);
-  expect(existsSync(mirror)).toBe(false);
+  expect([existsSync(mirror), existsSync(join(home, 'copies'))]).toEqual([false, false]);
 
   const asked = { copy, file: 'git', args: ['log', '--format=%H %s'], timeoutMs: 20_000 };
   expect((await workspaces.run(asked)).output).toBe(`${copy.from} Empty folder\n`);
