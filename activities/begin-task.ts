@@ -43,7 +43,8 @@ export async function registerTask(
     throw refused(answer.error, ended, { number: answer.number, status: answer.status });
   }
   await wake(answer.wake);
-  return { ...answer.begun, shownAtStart: true };
+  const { rounds = [] } = facts.record ?? {};
+  return { ...answer.begun, rounds, shownAtStart: true };
 }
 
 /** Decides a waiting task's admission again, under the policy and the roster of now. */

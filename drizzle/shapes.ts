@@ -29,6 +29,7 @@ export interface BeginFacts {
     readonly priority: Priority;
     readonly assignee: string;
     readonly reviewers: readonly string[];
+    readonly rounds: readonly number[];
   } | null;
   readonly roster: readonly { id: string; type: AgentType; reviews: boolean }[];
   readonly repositories: readonly string[];

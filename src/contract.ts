@@ -215,6 +215,8 @@ export interface Begun {
   readonly paused: boolean;
   /** How many review seats a cycle has. */
   readonly seats: number;
+  /** How many seats each round of reviews had that the record holds; a new one holds none. */
+  readonly rounds?: readonly number[];
   readonly admission: AdmissionAnswer;
   readonly standing: Standing;
   /** Since this is said, a task that may start at once is shown when it starts, not before. */

@@ -41,6 +41,8 @@ export class TaskLife {
   private seats: number;
   private executions = 0;
   private reviews = 0;
+  /** Seats of the rounds that a record which is re-entered holds, the next one first. */
+  private readonly rounds: number[];
   private landings = 0;
   /** The accepted result has no files and goes into no repository. */
   private wordsOnly = false;
@@ -55,6 +57,7 @@ export class TaskLife {
     this.runs = new TaskRuns(this.view, begun.standing);
     this.admission = begun.admission;
     this.seats = begun.seats;
+    this.rounds = [...(begun.rounds ?? [])];
   }
 
   /** Registers the task. Bad input fails the workflow with the sentence that says what is wrong. */
@@ -122,6 +125,7 @@ export class TaskLife {
       const round = this.reviewRound(cycle);
       const opened = await this.runs.open(round);
       this.reviews += round.length;
+      this.rounds.shift();
       const end = await this.judge(round, opened, cycle);
       if (end === null) {
         if (this.runs.reassigned(opened)) return 'superseded';
@@ -212,7 +216,7 @@ export class TaskLife {
   }
 
   private reviewRound(cycle: number): RunSpec[] {
-    return Array.from({ length: this.seats }, (_, seat) => ({
+    return Array.from({ length: this.rounds[0] ?? this.seats }, (_, seat) => ({
       kind: 'REVIEW' as const,
       number: this.reviews + 1 + seat,
       cycle,
@@ -243,7 +247,7 @@ export class TaskLife {
     return mayGoOn;
   }
 
-  /** A new history under the same id. The record is the truth, so it is entered again from there. */
+  /** A new history under the same id. The record is the truth: it is entered again from there. */
   private goOnAnew(): Promise<never> {
     return continueAsNew({ title: this.view.current().title }, this.inbox.heard());
   }

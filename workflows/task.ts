@@ -7,7 +7,8 @@ import { TaskLife } from './task-life.js';
  * history that grew too long hands to the new one; whoever files a task leaves it out.
  */
 export async function task(input: unknown, heard?: Heard): Promise<TaskOutcome> {
-  const life = await TaskLife.begin(input, heard ?? null); // registered, re-entered, or failed at once
+  // registered, re-entered, or failed at once
+  const life = await TaskLife.begin(input, heard ?? null);
   return life.toItsEnd(async () => {
     await life.untilAdmitted(); // a rejection in the inbox ends it here
     await untilLanded(life);

@@ -93,6 +93,7 @@ const begun = z.object({
   title: text,
   rehearsed: z.boolean(),
   seats: count,
+  rounds: z.array(count).exactOptional(),
   shownAtStart: z.literal(true).exactOptional(),
   admission,
   standing,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../../drizzle/db.js';
+import { checkInvariants } from '../../drizzle/invariants.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import { approved, eventually, execution, type Filed, file, revision } from '../support/tasks.js';
@@ -82,6 +83,7 @@ interface Case {
 }
 
 const plain = ['EXECUTION 1 SUCCEEDED', 'REVIEW 1 SUCCEEDED'];
+const two = (from: number) => [from, from + 1].map((n) => `REVIEW ${n} SUCCEEDED`);
 
 const CASES: readonly Case[] = [
   {
@@ -160,6 +162,27 @@ const CASES: readonly Case[] = [
       .concat('REVIEW 6 SUCCEEDED'),
   },
   {
+    at: 'BLOCKED, with more reviewers than a former round had',
+    script: { executions: [execution('a'), failing, execution('c')], reviews: [revision('no')] },
+    input: { assignee: 'operator', reviewers: ['reviewer'] },
+    async reach(task) {
+      await task.until('BLOCKED', 'execution-failed');
+      await task.say('reassign', { reviewers: ['reviewer', 'tester'] });
+    },
+    goOn: (task) => task.say('retry'),
+    runs: [...plain, 'EXECUTION 2 FAILED', 'EXECUTION 3 SUCCEEDED', ...two(2)],
+  },
+  {
+    at: 'BLOCKED, and reassigned to the agent who has it: all is done anew',
+    script: { executions: [execution('a'), execution('b')], reviews: [garbage, approved] },
+    reach: (task) => task.until('BLOCKED', 'review-failed'),
+    goOn: (task) => task.say('reassign', { executor: 'implementer' }),
+    runs: [
+      ...['EXECUTION 1 SUCCEEDED', 'REVIEW 1 FAILED'],
+      ...['EXECUTION 2 SUCCEEDED', 'REVIEW 2 SUCCEEDED'],
+    ],
+  },
+  {
     at: 'IN_PROGRESS after a retry',
     script: { executions: [failing, { ...twoTurns, report: 'done', ...hangs }] },
     input: { assignee: 'researcher' },
@@ -181,6 +204,7 @@ describe.each(CASES)('a reset at $at', ({ script = {}, input, reach, goOn, runs 
     expect(await task.result()).toMatchObject({ status: 'DONE' });
     expect(await task.told()).toEqual(runs);
     await expectOnce(task);
+    expect(await checkInvariants(house.database)).toEqual([]);
   });
 });
 

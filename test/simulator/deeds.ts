@@ -65,8 +65,7 @@ const DOING: Readonly<Record<keyof typeof DEEDS, Doing>> = {
   },
   reset(driver, one) {
     const task = pick(openTasks(driver), one);
-    // Known: a record is re-entered with the seats of now, so a former round is miscounted.
-    if (task && !driver.reseated.has(task.id)) driver.life(task.id).reset();
+    if (task) driver.life(task.id).reset();
   },
   repeat: (driver) => driver.repeat(),
   midnight(driver) {

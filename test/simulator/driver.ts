@@ -16,8 +16,6 @@ export interface Hand {
 export class Driver extends Statements {
   readonly lives = new Map<string, Life>();
   readonly hands: Hand[] = [];
-  /** Tasks whose number of reviewers a person has changed. */
-  readonly reseated = new Set<string>();
   /** What the verdict of a review was meant to be. */
   readonly meant = new Map<string, Meant>();
 

@@ -26,6 +26,7 @@ export class Life {
   private reviews = 0;
   private landings = 0;
   private round: readonly Spec[] = [];
+  private rounds: number[] = [];
   private opened: readonly string[] = [];
   /** What the last step came to, while a person is waited for. */
   private came = '';
@@ -46,6 +47,7 @@ export class Life {
     this.at = 'unregistered';
     this.cycle = 1;
     this.executions = this.reviews = this.landings = 0;
+    this.rounds = roundsOf(this.runs('REVIEW'));
   }
 
   /** Goes on until one statement was asked for; false: it waits. */
@@ -111,6 +113,7 @@ export class Life {
       .filter(({ number }) => this.round.some((spec) => spec.number === number))
       .map(({ id }) => id);
     this.reviews += this.round.length;
+    this.rounds.shift();
     this.at = 'reviewing';
   }
   private reviewing(): void {
@@ -198,7 +201,8 @@ export class Life {
     return { id: this.driver.newId(), kind, number, cycle, seat };
   }
   private reviewRound(cycle: number): Spec[] {
-    return Array.from({ length: this.driver.record.seatsOf(this.task) }, (_, seat) =>
+    const seats = this.rounds[0] ?? this.driver.record.seatsOf(this.task);
+    return Array.from({ length: seats }, (_, seat) =>
       this.spec('REVIEW', this.reviews + 1 + seat, cycle, seat),
     );
   }
@@ -233,4 +237,15 @@ export class Life {
   get alone(): boolean {
     return this.opened.length === 1;
   }
+}
+
+/** As `review_rounds` counts them: a round begins with its first seat. */
+function roundsOf(reviews: readonly Run[]): number[] {
+  const rounds: number[] = [];
+  for (const { byPerson, seat } of reviews) {
+    if (byPerson) continue;
+    if (seat === 0) rounds.push(1);
+    else rounds.push((rounds.pop() ?? 0) + 1);
+  }
+  return rounds;
 }

@@ -190,7 +190,7 @@ export class Model extends Tasks {
     this.cancelQueued(task.id, 'EXECUTION');
     if (task.status === 'BLOCKED') {
       this.cancelOpen(task.id);
-      this.supersede(task.id, executor);
+      this.supersede(task.id);
     }
     if (task.status !== 'INBOX' && agent.type !== 'LEAD') {
       this.decide(task.id, `admission:${executor}`, 'admitted', by);
@@ -205,10 +205,10 @@ export class Model extends Tasks {
     this.setStatus(task.id, to, null, null);
     return blocked ? 'reassign' : null;
   }
-  supersede(task: string, executor: string): void {
+  supersede(task: string): void {
     for (const run of this.runsOf(task)) {
       const done = run.kind === 'EXECUTION' && run.state === 'SUCCEEDED';
-      if (done && run.agent !== executor) run.superseded = true;
+      if (done) run.superseded = true;
     }
   }
 

@@ -183,9 +183,7 @@ export function decide(
   if (!task?.registered || driver.life(task.id).at === 'unregistered') return;
   const verb: Verb = pick(verbs, two) ?? 'guide';
   if ((verb === 'pause' || verb === 'cancel') && one % 3 > 0) return;
-  // Known: an execution by whoever has the task stays, and is executed again without a review.
-  const other = pickAgent(three) === task.assignee ? undefined : pickAgent(three);
-  const executor = verb === 'reassign' && three % 3 > 0 ? other : undefined;
+  const executor = verb === 'reassign' && three % 3 > 0 ? pickAgent(three) : undefined;
   const named = ['reviewer', 'tester'].slice(three % 2, 1 + (three % 3));
   const reviewers = verb === 'reassign' && three % 3 !== 1 ? named : undefined;
   if (verb === 'reassign' && !executor && !reviewers) return;
@@ -200,7 +198,6 @@ export function decide(
       refused ??= 'InvalidMessage';
     }
   }
-  const seats = record.seatsOf(task);
   const answer = driver.call('apply_verb', {
     ...{ task: task.id, verb, by, refused, freshId: driver.newId() },
     messageId: one % 7 === 0 ? `said ${two % 5}` : driver.newId(),
@@ -210,7 +207,6 @@ export function decide(
     ...(executor === undefined ? {} : { executor }),
     ...(reviewers === undefined ? {} : { reviewers }),
   });
-  if (record.seatsOf(task) !== seats) driver.reseated.add(task.id);
   if (answer.error !== null) return;
   if (verb === 'cancel') driver.life(task.id).cancelled = true;
   if (answer.status !== 'INBOX') return;
