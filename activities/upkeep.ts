@@ -154,7 +154,9 @@ class Pass {
       }
     } finally {
       if (cleaned.length > 0) {
-        await database.sql`select mark_cleaned(id) from unnest(${cleaned}::uuid[]) id`;
+        await database.sql`
+          select mark_cleaned(id::uuid)
+          from jsonb_array_elements_text(${JSON.stringify(cleaned)}::jsonb) id`;
       }
     }
   }

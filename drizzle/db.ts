@@ -18,6 +18,9 @@ export function connect(url: string, options: { readonly max?: number } = {}): D
     backoff: () => 0.25,
     connect_timeout: 5,
     onnotice: () => {},
+    // Asking for them ends the process when the server goes away meanwhile: nobody awaits it. So
+    // arrays travel as JSON.
+    fetch_types: false,
     connection: {
       application_name: 'mission-control',
       statement_timeout: 30_000,

@@ -100,7 +100,7 @@ export async function readTaken({ sql }: Database) {
 /** Those of these workflows that no record knows. */
 export async function readUnknown({ sql }: Database, ids: readonly string[]): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
-    select asked.id from unnest(${[...ids]}::text[]) asked (id)
+    select asked.id from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) asked (id)
     where not exists (select 1 from tasks t where t.workflow_id = asked.id)`;
   return rows.map(({ id }) => id);
 }

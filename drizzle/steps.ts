@@ -146,7 +146,7 @@ export async function roundOf({ sql }: Database, taskId: string, numbers: readon
   return sql<ReviewOfRound[]>`
     select r.verdict, r.outcome, r.cause, (run_brief(r) ->> 'cycleBound')::integer as bound
     from runs r where r.task_id = ${taskId}::uuid and r.kind = 'REVIEW'
-      and r.number = any(${[...numbers]}::integer[])
+      and to_jsonb(r.number) <@ ${JSON.stringify(numbers)}::jsonb
     order by r.number`;
 }
 

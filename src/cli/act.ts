@@ -1,4 +1,4 @@
-import { ServiceError } from '../service/errors.js';
+import { lostConnection, ServiceError } from '../service/errors.js';
 import type { Service } from '../service/index.js';
 import { EXIT, EXIT_OF, type ExitCode, UsageError } from './exit.js';
 import type { House } from './house.js';
@@ -79,11 +79,3 @@ const awayMessage = (error: unknown): string =>
   `the database does not answer (${messageOf(error)}); what is wrong: mission status`;
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '');
-
-/** What says that the database went away under a command; a query's failure is wrapped round it. */
-function lostConnection(error: unknown): Error | null {
-  if (!(error instanceof Error)) return null;
-  const code = 'code' in error ? String(error.code) : '';
-  const lost = /^(ECONN|ETIMEDOUT|ENOTFOUND|CONNECT|57P0|08)/.test(code) || code === 'ENOENT';
-  return lost ? error : lostConnection(error.cause);
-}

@@ -154,7 +154,7 @@ export const killed: Scene = {
       );
     }
     const told = await database.sql<{ kind: string; turns: number[] }[]>`
-      select r.kind::text, array_agg((e.event ->> 'turn')::integer order by e.id) as turns
+      select r.kind::text, jsonb_agg((e.event ->> 'turn')::integer order by e.id) as turns
       from run_events e join runs r on r.id = e.run_id
       where r.task_id = ${taskId}::uuid and e.event ->> 'kind' = 'turn' group by r.kind`;
     for (const { kind, turns } of told) {

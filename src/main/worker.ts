@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** A worker process: performs tasks until it is told to stop. Any number of them may run. */
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import {
@@ -12,10 +11,11 @@ import {
 } from '@temporalio/worker';
 import { connect } from '../../drizzle/db.js';
 import { createBackends } from '../agents/index.js';
-import { type Config, loadConfig } from '../config.js';
+import { loadConfig } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
 import { createWorkspaces } from '../workspace/index.js';
+import { patiently } from './patience.js';
 import { reclaim, workerIdentity } from './reclaim.js';
 import { storeOf, untilBound } from './store.js';
 import { createTaskWorker } from './task-worker.js';
@@ -30,11 +30,22 @@ Runtime.install({
   shutdownSignals: ['SIGTERM', 'SIGINT'],
   ...telemetryOf(config.metricsAddress),
 });
+let isStarting = true; // until then the runtime would hear the signal and nobody would act on it
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.once(signal, () => {
+    if (isStarting) process.exit(0);
+  });
+}
 const { namespace, taskQueue } = config;
-const connection = await reach(config.temporal);
+const { connectionOptions, address } = config.temporal;
+const connection = await patiently(`reach Temporal at ${address}`, () =>
+  NativeConnection.connect(connectionOptions),
+);
 const database = connect(config.databaseUrl);
 const client = new Client({ connection, namespace });
-await untilBound(database, await storeOf(connection, namespace));
+await patiently('learn whose database it is', async () =>
+  untilBound(database, await storeOf(connection, namespace)),
+);
 const deps = {
   database,
   taskQueue,
@@ -48,29 +59,24 @@ const worker = await createTaskWorker({
   deps,
   workflowBundle: await bundled(),
 });
+isStarting = false;
 const running = worker.run();
+const stopped = new AbortController();
 try {
-  const reclaimed = await reclaim(client, database);
-  if (reclaimed > 0) console.log(`took over ${reclaimed} runs of workers that have died`);
-  await startUpkeep();
-  console.log(`worker ${process.pid} polls ${taskQueue}`);
+  await Promise.race([takeOver(), running]);
   await running;
 } finally {
+  stopped.abort();
   if (worker.getState() === 'RUNNING') worker.shutdown();
   await Promise.allSettled([running]);
   await Promise.allSettled([connection.close(), database.close()]);
 }
 
-/** Waits for the server, saying so: a worker that is started first is no error. */
-async function reach(server: NonNullable<Config['temporal']>): Promise<NativeConnection> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await NativeConnection.connect(server.connectionOptions);
-    } catch (error) {
-      if (tries % 10 === 0) console.error(`waiting for Temporal at ${server.address}: ${error}`);
-      await sleep(1000);
-    }
-  }
+async function takeOver(): Promise<void> {
+  const reclaimed = await patiently('take over', () => reclaim(client, database), stopped.signal);
+  if (reclaimed > 0) console.log(`took over ${reclaimed} runs of workers that have died`);
+  await patiently('start upkeep', startUpkeep, stopped.signal);
+  console.log(`worker ${process.pid} polls ${taskQueue}`);
 }
 
 /** The bundle that the build made; from the sources it is made now. */

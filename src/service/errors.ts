@@ -23,3 +23,11 @@ export class ServiceError extends Error {
     this.kind = kind;
   }
 }
+
+/** What says that the database is away; a query's failure is wrapped round it. null: it is not. */
+export function lostConnection(error: unknown): Error | null {
+  if (!(error instanceof Error)) return null;
+  const code = 'code' in error ? String(error.code) : '';
+  const lost = /^(ECONN|ETIMEDOUT|ENOTFOUND|CONNECT|57P0|08)/.test(code) || code === 'ENOENT';
+  return lost ? error : lostConnection(error.cause);
+}

@@ -41,7 +41,7 @@ async function begun({ database }: Rig, ids: readonly string[]): Promise<void> {
   for (;;) {
     const [row] = await database.sql<{ begun: number }[]>`
       select count(distinct t.id)::integer as begun from tasks t join runs r on r.task_id = t.id
-      where t.workflow_id = any(${[...ids]}) and r.attempt > 0`;
+      where ${JSON.stringify(ids)}::jsonb ? t.workflow_id and r.attempt > 0`;
     if (row?.begun === ids.length) return;
     await pause(20);
   }

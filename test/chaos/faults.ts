@@ -37,10 +37,13 @@ export class Crew {
   private readonly victims = new Set<RigWorker>();
   private readonly rig: Rig;
   restarts = 0;
+  /** Workers that ended by themselves: none should. */
+  readonly deserters: string[] = [];
 
   private constructor(rig: Rig, survivor: RigWorker) {
     this.rig = rig;
     this.survivor = survivor;
+    void survivor.ended.then(() => this.deserters.push(`${survivor.log} ended by itself`));
   }
 
   static async start(rig: Rig, size: number): Promise<Crew> {
@@ -49,12 +52,24 @@ export class Crew {
     return crew;
   }
 
+  /** Whoever ends by itself is named, and replaced as a supervisor would. */
   async engage(): Promise<void> {
-    this.victims.add(await this.rig.startWorker());
+    const worker = await this.rig.startWorker();
+    this.victims.add(worker);
+    void worker.ended.then(() => {
+      if (!this.victims.has(worker)) return;
+      this.deserters.push(`${worker.log} ended by itself`);
+      void this.replace(worker);
+    });
+  }
+
+  /** Takes it from those that are expected to live. */
+  dismiss(victim: RigWorker): void {
+    this.victims.delete(victim);
   }
 
   async replace(victim: RigWorker): Promise<void> {
-    this.victims.delete(victim);
+    this.dismiss(victim);
     this.restarts++;
     await this.engage();
   }
@@ -71,6 +86,7 @@ export async function inflict(fault: Fault, rig: Rig, crew: Crew, dice: Dice): P
     case 'worker SIGKILL':
     case 'worker SIGTERM': {
       const victim = crew.victim(dice);
+      crew.dismiss(victim);
       await victim.kill(fault === 'worker SIGKILL' ? 'SIGKILL' : 'SIGTERM');
       await sleep(downMs / 3);
       return crew.replace(victim);

@@ -98,6 +98,7 @@ async function comeToTheEnd(): Promise<Findings> {
   const violations = [
     ...(await judge(world)),
     ...(await policiesAsTuned()),
+    ...crew.deserters,
     ...breaches.map(({ number, holds, breach }) => `invariant ${number} (${holds}): ${breach}`),
   ];
   over.abort();

@@ -99,7 +99,7 @@ export class Real {
   private async furnish(planted: Planted | undefined): Promise<void> {
     const { sql } = this.database;
     const ids = ROSTER.map(({ id }) => id);
-    await sql`delete from agents where not id = any(${ids})`;
+    await sql`delete from agents where not ${JSON.stringify(ids)}::jsonb ? id`;
     for (const { id, estimate } of ROSTER) {
       await sql`update agents set token_estimate = ${estimate} where id = ${id}`;
     }

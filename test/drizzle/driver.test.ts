@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../../drizzle/db.js';
 import { checkInvariants } from '../../drizzle/invariants.js';
@@ -99,4 +101,43 @@ test('rows that a lost backend had sent do not push the next answer out of place
     expect(Object.keys(rows)).toEqual(['0']);
   }
   await one.close();
+});
+
+test('a connection that is lost at its first statement fails the caller alone', async () => {
+  const { url } = await freshDatabase();
+  const { port, hostname } = new URL(url);
+  const server = createServer((near) => {
+    const far = createConnection(Number(port), hostname);
+    let isReady = false;
+    far.on('data', (data) => {
+      isReady ||= data.includes('Z\0\0\0\x05I'); // ReadyForQuery, idle
+      near.write(data);
+    });
+    near.on('data', (data) => (isReady ? far.destroy() : far.write(data)));
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.on('error', () => undefined).on('close', () => other.destroy());
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const through = new URL(url);
+  through.port = String((server.address() as AddressInfo).port);
+  const unheard: unknown[] = [];
+  const hear = (reason: unknown) => unheard.push(reason);
+  process.on('unhandledRejection', hear);
+  const cut = connect(through.href);
+  const lost = Promise.all(
+    Array.from({ length: 5 }, () =>
+      cut.sql`select 1`.catch((error: { code: string }) => error.code),
+    ),
+  );
+  expect(new Set(await lost)).toEqual(new Set(['CONNECTION_CLOSED']));
+  await new Promise(setImmediate);
+  process.off('unhandledRejection', hear);
+  expect(unheard).toEqual([]);
+  await cut.close();
+  server.close();
 });

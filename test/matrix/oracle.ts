@@ -34,7 +34,8 @@ export async function findTasks({ rig }: Arena, cast: readonly Expected[]): Prom
       coalesce((select jsonb_agg(jsonb_build_object('id', r.id, 'state', r.state,
         'name', r.kind || ' ' || r.number, 'attempt', r.attempt) order by r.place)
         from runs r where r.task_id = t.id), '[]') as runs
-    from tasks t where t.root_id in (select id from tasks where workflow_id = any(${filed}))
+    from tasks t where t.root_id in (select id from tasks 
+      where ${JSON.stringify(filed)}::jsonb ? workflow_id)
     order by t.number`;
 }
 
