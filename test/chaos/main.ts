@@ -69,8 +69,8 @@ const report = describe(world, findings);
 console.log(report);
 if (values.report) await writeFile(values.report, report);
 const failures = failuresOf(findings);
-if (failures.length === 0) await rig.close();
-else console.log(`left as it is, to be looked at: ${rig.home}`);
+await rig.close({ keepFiles: failures.length > 0 });
+if (failures.length > 0) console.log(`logs and records, to be looked at: ${rig.home}`);
 console.log(`${failures.length === 0 ? 'passed' : 'FAILED'}: seed ${seed}`);
 process.exit(failures.length === 0 ? 0 : 1);
 

@@ -57,9 +57,9 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
   },
   {
     why: 'policy approves for a LEAD',
-    function: '^policy_admits$',
-    instead: `a.type <> 'LEAD' and `,
-    of: '',
+    function: '^may_execute$',
+    instead: `(a.type <> 'LEAD' or d.by like 'person:%')`,
+    of: 'true',
   },
   {
     why: 'superseded work counts',

@@ -56,7 +56,8 @@ export interface Rig {
   /** Resolves when the process runs; whoever needs it polling waits for work to be done. */
   startWorker(env?: Readonly<Record<string, string>>): Promise<RigWorker>;
   effects(): Promise<Effect[]>;
-  close(): Promise<void>;
+  /** Ends all processes; the files stay where somebody wants to look at them. */
+  close(how?: { readonly keepFiles?: boolean }): Promise<void>;
 }
 
 export interface RigOptions {
@@ -127,12 +128,12 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
       return worker;
     },
     effects: () => readEffects(effectsLog),
-    async close() {
+    async close({ keepFiles = false } = {}) {
       await Promise.all([...workers].map((worker) => worker.kill()));
       await connection.close();
       await database.close();
       await Promise.all([temporal.stop(), postgres.stop('immediate')]);
-      await rm(home, { recursive: true, force: true });
+      if (!keepFiles) await rm(home, { recursive: true, force: true });
     },
   };
   return rig;
