@@ -139,7 +139,8 @@ export const WAITS_READ = 200;
 
 export async function readWaits({ sql }: Database): Promise<WaitRow[]> {
   return sql<WaitRow[]>`
-    select t.number, t.assignee, to_jsonb(t.reviewers) as reviewers, w.reason, w.rule, w.detail, w.enough
+    select t.number, t.assignee, to_jsonb(t.reviewers) as reviewers,
+      w.reason, w.rule, w.detail, w.enough
     from (select * from tasks where ended_at is null and status <> 'BLOCKED' and not canary
             and first_execution_run_id is not null and (status = 'INBOX' or paused or exists (
               select 1 from runs where task_id = tasks.id and state = 'QUEUED' and hold is null))
