@@ -136,7 +136,10 @@ describe('cancel', () => {
 
   test('nothing of them is left: no slot, no process, no copy, no ref', async () => {
     await expectNothingLeft();
-    expect(await house.workspaces.listMarked()).toEqual([]);
+    const runs = await house.database.sql<{ id: string }[]>`select id from runs`;
+    const marked = await house.workspaces.listMarked();
+    // Another installation on this machine has processes of its own.
+    expect(marked.filter(({ mark }) => runs.some(({ id }) => mark.includes(id)))).toEqual([]);
   });
 });
 
