@@ -30,7 +30,7 @@ import { TaskView } from './task-view.js';
  * them even while an agent works, who is stopped and resumed then. Temporal takes at most 51,200
  * events, 10,000 signals and 2,000 updates; and a workflow task must replay them in 5 seconds.
  */
-const MESSAGES_MAX = { waiting: 500, working: 1_500 };
+const MESSAGES_MAX = { waiting: 500, working: 800 };
 
 /** The verbs of the loop. Each decides nothing about the task's course: it does, waits, answers. */
 export class TaskLife {

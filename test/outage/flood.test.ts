@@ -10,7 +10,7 @@ import { eventually, type Filed, file } from '../support/tasks.js';
 
 /** Temporal takes at most 10,000 signals and 2,000 updates for one history, and 51,200 events. */
 const LONG = process.env.MC_LONG === '1';
-const SIGNALS = LONG ? 10_000 : 1_600;
+const SIGNALS = LONG ? 10_000 : 900;
 const UPDATES = LONG ? 2_001 : 660;
 /** Ten thousand signals at once are replayed in Temporal's own ten seconds, not in our doors' five. */
 const TASK_TIMEOUT = LONG ? '10s' : '5s';
