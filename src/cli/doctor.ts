@@ -112,13 +112,17 @@ function doorLines(found: LockedDoor, { colors, width, ways }: Terminal): string
   const { stage, door, sentence, command, setting } = found;
   const said = `✗ ${stage.padEnd(15)}${door}: ${ways.inText(sentence)}`;
   const set = setting && `${setting.rule} = ${setting.value}, set by ${setting.by}`;
-  const when = setting?.at ? `, ${agoInWords(setting.at, Date.now())} (${setting.at})` : '';
+  const when = setting?.at
+    ? `, ${agoInWords(setting.at, Date.now())} (${toSecond(setting.at)})`
+    : '';
   return [
     ...wrapped(said, width, '').map((line, index) => (index === 0 ? colors.red(line) : line)),
     ...(set === null ? [] : wrapped(`${set}${when}`, width, '    ')),
     ...(command === null ? [] : [`    opens it: ${colors.cyan(ways.inText(command))}`]),
   ];
 }
+
+const toSecond = (time: string): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
 
 function canaryLines({ steps, stands }: CanaryFlight, terminal: Terminal): string[] {
   const { colors, width, ways } = terminal;
