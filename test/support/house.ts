@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { connect, type Database } from '../../drizzle/db.js';
 import { createBackends } from '../../src/agents/index.js';
+import { UPKEEP_ID } from '../../src/contract.js';
 import { createTaskWorker } from '../../src/main/task-worker.js';
 import { createWorkspaces, type Workspaces } from '../../src/workspace/index.js';
 import { freshDatabase, temporal, workflowBundle } from './services.js';
@@ -51,6 +52,8 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const database = connect(url);
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace });
+  // Of an earlier file of this vitest worker, whose queue nobody polls any more.
+  if (!options.over) await ended(client.workflow.getHandle(UPKEEP_ID).terminate());
   const workspaces = createWorkspaces({ home, searchPath: process.env.PATH ?? '' });
   const { effectsLog = null } = options;
   const backends = createBackends({ scenarioFolder: null, effectsLog });
@@ -99,6 +102,8 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     },
   };
 }
+
+const ended = (call: Promise<unknown>) => call.catch(() => undefined);
 
 /** Database and home folder: new ones, or those of the house that is there. */
 async function premises(over: House | undefined) {
