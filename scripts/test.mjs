@@ -97,8 +97,11 @@ function whyNotGreen(code, { passed, unexplained }) {
   return `The test runner ended with code ${code}, though no test failed.`;
 }
 
-/** What stands on the database, and the loop on top of it. */
-const ON_OLDEST = ['--project', 'services', 'test/drizzle', 'test/e2e/loop.test.ts'];
+/** What stands on the database, and the loop on top of it; the model was compared once already. */
+const ON_OLDEST = [
+  ...['--project', 'services', 'test/drizzle', 'test/e2e/loop.test.ts'],
+  ...['--exclude', 'test/drizzle/model.test.ts'],
+];
 
 async function runOnOldestPostgres() {
   let folder;
