@@ -57,7 +57,8 @@ async function restart(rig: Rig, side: Side): Promise<void> {
 
 async function transactions({ database }: Rig): Promise<{ all: number; writing: number }> {
   const [row] = await database.sql<{ all: number; writing: number }[]>`
-    select xact_commit::float8 as all, pg_snapshot_xmax(pg_current_snapshot())::text::float8 as writing
+    select xact_commit::float8 as all,
+      pg_snapshot_xmax(pg_current_snapshot())::text::float8 as writing
     from pg_stat_database where datname = current_database()`;
   if (row === undefined) throw new Error('Postgres keeps no counts of this database');
   return row;

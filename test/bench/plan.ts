@@ -12,7 +12,7 @@ export interface Plan {
   readonly kills: number;
   readonly waiting: readonly number[];
   readonly idleSeconds: number;
-  /** Whether a round lasts until upkeep has removed what its tasks left: its cost counts as well. */
+  /** Whether a round lasts until upkeep has removed what its tasks left: that costs as well. */
   readonly untilCleaned: boolean;
   /** Runs of today that are in the database already. */
   readonly rows: number;

@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks';
 import { ROOT } from '../support/build.js';
 import { quantile } from './speed.js';
 
-/** How long a person waits for the command line, in milliseconds, and for the banner, in seconds. */
+/** How long a person waits: for the command line in milliseconds, for the banner in seconds. */
 export interface Starts {
   readonly bareNode: number;
   readonly help: number;

@@ -37,7 +37,7 @@ export function text(author: string): string {
 export const titleOf = (work: Work, index: number): string => `${patternOf(work)} ${index}`;
 
 const patternOf = ({ cycles, agentMs, files }: Work): string =>
-  `${cycles === 1 ? 'accepted' : 'revised'} after ${agentMs} ms${files ? ' with a file' : ''}, task`;
+  `${cycles === 1 ? 'accepted' : 'revised'} after ${agentMs} ms${files ? ', a file' : ''}, task`;
 
 /** Writes the scenarios of all kinds of work into a folder, for the product's worker. */
 export async function writeScenarios(home: string): Promise<string> {

@@ -272,7 +272,7 @@ describe('from another shell', () => {
     const said: string[] = [];
     const drained = stopStack(home, { drain: 600_000, say: (line) => said.push(line) });
     await until(() => said.includes('draining for 600000 ms'));
-    expect(first.lines).toContain('draining for 600000 ms');
+    await until(() => first.lines.includes('draining for 600000 ms'));
     expect(readState(home)?.phase).toBe('ready');
     await stopStack(home, { say() {} });
     expect(await drained).toBe('stopped');

@@ -8,6 +8,7 @@ import { checkInvariants } from '../../drizzle/invariants.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import { approved, eventually, execution, type Filed, file, revision } from '../support/tasks.js';
+import { failing, garbage, hangs, turnIn, twoTurns } from './reset-parts.js';
 
 const effectsLog = join(tmpdir(), `effects-${uuidv7()}.jsonl`);
 let house: House;
@@ -57,19 +58,7 @@ async function expectOnce(task: Filed): Promise<void> {
   expect(runs.filter(({ state }) => /QUEUED|ADMITTED|RUNNING/.test(state))).toEqual([]);
 }
 
-const turnOf = async (task: Filed, kind: string, number = 1) => {
-  const [row] = await house.database.sql<{ turn: number | null }[]>`
-    select max((a.checkpoint ->> 'turn')::integer) as turn from attempts a
-    join runs r on r.id = a.run_id join tasks t on t.id = r.task_id
-    where t.workflow_id = ${task.workflowId} and r.kind = ${kind}
-      and r.number = ${number}`;
-  return row?.turn ?? null;
-};
-
-const hangs = { faults: { hangAtTurn: 2, onlyAttempt: 1 } };
-const twoTurns = { turns: [{ files: { 'a.txt': 'a' } }, { files: { 'b.txt': 'b' } }] };
-const failing = { report: 'none', faults: { fail: { turn: 1, message: 'no' } } };
-const garbage = { faults: { garbageVerdict: 'fine' } };
+const turnOf = (task: Filed, kind: string, number?: number) => turnIn(house, task, kind, number);
 
 interface Case {
   readonly at: string;

@@ -12,7 +12,7 @@ import { eventually, type Filed, file } from '../support/tasks.js';
 const LONG = process.env.MC_LONG === '1';
 const SIGNALS = LONG ? 10_000 : 900;
 const UPDATES = LONG ? 2_001 : 660;
-/** Ten thousand signals at once are replayed in Temporal's own ten seconds, not in our doors' five. */
+/** Ten thousand signals at once are replayed in Temporal's ten seconds, not in our doors' five. */
 const TASK_TIMEOUT = LONG ? '10s' : '5s';
 const PATIENCE = LONG ? 900_000 : 180_000;
 

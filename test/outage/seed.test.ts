@@ -39,7 +39,7 @@ async function seed(): Promise<string> {
   return stdout;
 }
 
-test(`seeded ${TIMES} times over what people tuned, ${AT_ONCE} at once: nothing changes`, async () => {
+test(`seeded ${TIMES} times over what people tuned, ${AT_ONCE} at once: no change`, async () => {
   await setPolicy(house, 'auto-approve', { enabled: false });
   await setPolicy(house, 'review', { value: { maxCycles: 2 } });
   await setPolicy(house, 'retention', { value: { transcriptDays: 7 } });

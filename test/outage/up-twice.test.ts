@@ -72,7 +72,7 @@ test('two `mission up` at the same moment: one holds the house, the other joins 
   await expectWorking();
 }, 180_000);
 
-test('the first is killed while it starts: the second, which waited, starts the house', async () => {
+test('the first is killed while it starts: the second, which waited, does it', async () => {
   const first = up();
   await vi.waitFor(() => expect(existsSync(join(home, 'lock.1'))).toBe(true), PATIENCE);
   const second = up();

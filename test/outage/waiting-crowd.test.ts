@@ -56,7 +56,7 @@ const inLine = async (): Promise<number> => {
   return row?.count;
 };
 
-test(`${CROWD} tasks wait for a limit of 0: listed at once, and released in their order`, async () => {
+test(`${CROWD} tasks wait for a limit of 0: listed at once, released in their order`, async () => {
   await set('maxConcurrentPerAgent=0');
   console.log(`memory with nothing to do: ${memory()}`);
   await timed(`${CROWD} filed and in line`, async () => {

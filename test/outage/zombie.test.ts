@@ -39,7 +39,7 @@ function sleeps(seconds: number): boolean {
 
 const turns = (second: object) => [{ files: { 'one.txt': 'one' } }, second];
 
-test('a worker that stood still: another takes over, its writes are refused, its processes end', async () => {
+test('a worker that stood still: its writes are refused, its processes end', async () => {
   const seconds = 100_000 + process.pid;
   const once = join(rig.home, 'slept');
   const first = await rig.startWorker();
