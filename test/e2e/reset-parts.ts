@@ -15,3 +15,5 @@ export const hangs = { faults: { hangAtTurn: 2, onlyAttempt: 1 } };
 export const twoTurns = { turns: [{ files: { 'a.txt': 'a' } }, { files: { 'b.txt': 'b' } }] };
 export const failing = { report: 'none', faults: { fail: { turn: 1, message: 'no' } } };
 export const garbage = { faults: { garbageVerdict: 'fine' } };
+
+export const reviews = (...numbers: number[]) => numbers.map((n) => `REVIEW ${n} SUCCEEDED`);

@@ -8,7 +8,7 @@ import { checkInvariants } from '../../drizzle/invariants.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import { approved, eventually, execution, type Filed, file, revision } from '../support/tasks.js';
-import { failing, garbage, hangs, turnIn, twoTurns } from './reset-parts.js';
+import { failing, garbage, hangs, reviews, turnIn, twoTurns } from './reset-parts.js';
 
 const effectsLog = join(tmpdir(), `effects-${uuidv7()}.jsonl`);
 let house: House;
@@ -72,7 +72,6 @@ interface Case {
 }
 
 const plain = ['EXECUTION 1 SUCCEEDED', 'REVIEW 1 SUCCEEDED'];
-const two = (from: number) => [from, from + 1].map((n) => `REVIEW ${n} SUCCEEDED`);
 
 const CASES: readonly Case[] = [
   {
@@ -159,7 +158,7 @@ const CASES: readonly Case[] = [
       await task.say('reassign', { reviewers: ['reviewer', 'tester'] });
     },
     goOn: (task) => task.say('retry'),
-    runs: [...plain, 'EXECUTION 2 FAILED', 'EXECUTION 3 SUCCEEDED', ...two(2)],
+    runs: [...plain, 'EXECUTION 2 FAILED', 'EXECUTION 3 SUCCEEDED', ...reviews(2, 3)],
   },
   {
     at: 'BLOCKED, and reassigned to the agent who has it: all is done anew',
