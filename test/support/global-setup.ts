@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,14 +25,16 @@ declare module 'vitest' {
     adminDatabaseUrl: string;
     /** Migrated and seeded once; `freshDatabase()` copies it in some 30 ms. */
     templateDatabase: string;
+    /** Those that test files share out among themselves, and where each notes its own. */
+    namespaces: readonly string[];
+    namespaceFolder: string;
     /** The bundle of all workflows, made once. */
     codePath: string;
   }
 }
 
 const TEMPLATE = 'template_mission';
-/** One a vitest worker: constant ids and queue names never meet. */
-const NAMESPACES = Array.from({ length: 8 }, (_, index) => `w${index + 1}`);
+const NAMESPACES = Array.from({ length: 16 }, (_, index) => `w${index + 1}`);
 
 /**
  * One Postgres, one Temporal server and one bundle for the whole suite, on free ports, in a
@@ -48,6 +50,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   try {
     await makeHome(home);
+    const folder = join(home, 'namespaces');
+    await mkdir(folder);
     const codePath = join(home, 'workflows.cjs');
     const all = await Promise.allSettled([
       startDatabase(home).then(async (database) => {
@@ -63,6 +67,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
       bundle(codePath),
     ]);
     for (const one of all) if (one.status === 'rejected') throw one.reason;
+    project.provide('namespaces', NAMESPACES);
+    project.provide('namespaceFolder', folder);
     project.provide('codePath', codePath);
     project.provide('templateDatabase', TEMPLATE);
     return teardown;

@@ -8,7 +8,7 @@ import { createBackends } from '../../src/agents/index.js';
 import { UPKEEP_ID } from '../../src/contract.js';
 import { createTaskWorker } from '../../src/main/task-worker.js';
 import { createWorkspaces, type Workspaces } from '../../src/workspace/index.js';
-import { freshDatabase, temporal, workflowBundle } from './services.js';
+import { freshDatabase, takeNamespace, temporal, workflowBundle } from './services.js';
 
 /** One installation for a test file: its own database, home folder, queue and worker. */
 export interface House {
@@ -46,7 +46,7 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 /** The real thing in one process: real Temporal, Postgres, git, and scripted agents. */
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const { address } = temporal();
-  const namespace = options.over ? otherNamespace() : temporal().namespace;
+  const namespace = options.over ? takeNamespace() : temporal().namespace;
   const { taskQueue = `house-${process.pid}-${++count}` } = options;
   const { url, home, close: leave } = await premises(options.over);
   const database = connect(url);
@@ -116,6 +116,3 @@ async function premises(over: House | undefined) {
   };
   return { url, home, close };
 }
-
-/** One that no other vitest worker uses, as `temporal().namespace` is. */
-const otherNamespace = (): string => `w${8 - Number(process.env.VITEST_POOL_ID)}`;

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import postgres from 'postgres';
 import { inject } from 'vitest';
 
@@ -22,9 +24,40 @@ export async function freshDatabase(): Promise<FreshDatabase> {
   };
 }
 
-/** The suite's Temporal server, and the namespace that this vitest worker has for itself. */
+/** The suite's Temporal server, and the namespace that this test file has for itself. */
 export function temporal(): { address: string; namespace: string } {
-  return { address: inject('temporalAddress'), namespace: `w${process.env.VITEST_POOL_ID}` };
+  mine ??= takeNamespace();
+  return { address: inject('temporalAddress'), namespace: mine };
+}
+
+let mine: string | undefined;
+
+/**
+ * One that no other process uses: constant ids, such as upkeep's, never meet. The number of a
+ * vitest worker is no such thing, two may have the same for a while.
+ */
+export function takeNamespace(): string {
+  for (const name of inject('namespaces')) {
+    const holder = join(inject('namespaceFolder'), name);
+    const before = existsSync(holder) ? Number(readFileSync(holder, 'utf8')) : null;
+    if (before !== null && isAlive(before)) continue;
+    rmSync(holder, { force: true });
+    try {
+      writeFileSync(holder, String(process.pid), { flag: 'wx' });
+      return name;
+    } catch {
+      // another process was quicker
+    }
+  }
+  throw new Error('every namespace of the suite is in use');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** For `Worker.create`: the bundle that was made once for the suite. */
