@@ -43,7 +43,7 @@ function pair(
   const target = least !== undefined ? `≥ ${least}` : most !== undefined ? `≤ ${most}` : '';
   const ok = target === '' ? null : ratio >= (least ?? 0) && ratio <= (most ?? Infinity);
   const shown = { bare: figure(bare, digits), product: figure(product, digits) };
-  return { what, ...shown, ratio: figure(ratio, 2), target, ok };
+  return { what, ...shown, ratio: Number.isFinite(ratio) ? figure(ratio, 2) : '', target, ok };
 }
 
 /** A line of the product alone. */
