@@ -82,10 +82,16 @@ async function giveBack(client: Client, workflowId: string): Promise<number> {
     }
     return lost.length;
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError || error instanceof ActivityNotFoundError) return 0;
+    if (isGone(error)) return 0;
     throw error;
   }
 }
+
+/** It has ended meanwhile. Calls that are not the client's own say so by gRPC's NOT_FOUND alone. */
+const isGone = (error: unknown): boolean =>
+  error instanceof WorkflowNotFoundError ||
+  error instanceof ActivityNotFoundError ||
+  (error instanceof Error && 'code' in error && error.code === 5);
 
 /** `PENDING_ACTIVITY_STATE_STARTED` */
 const STARTED = 2;

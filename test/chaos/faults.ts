@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import type { Rig, RigWorker } from '../support/rig.js';
@@ -43,7 +44,9 @@ export class Crew {
   private constructor(rig: Rig, survivor: RigWorker) {
     this.rig = rig;
     this.survivor = survivor;
-    void survivor.ended.then(() => this.deserters.push(`${survivor.log} ended by itself`));
+    void survivor.ended.then(() =>
+      this.deserters.push(`${basename(survivor.log)} ended by itself`),
+    );
   }
 
   static async start(rig: Rig, size: number): Promise<Crew> {
@@ -58,7 +61,7 @@ export class Crew {
     this.victims.add(worker);
     void worker.ended.then(() => {
       if (!this.victims.has(worker)) return;
-      this.deserters.push(`${worker.log} ended by itself`);
+      this.deserters.push(`${basename(worker.log)} ended by itself`);
       void this.replace(worker);
     });
   }

@@ -80,7 +80,7 @@ const sumUp = (counts: Readonly<Record<string, number>>): string =>
     .join(', ');
 
 const machine = (): string =>
-  `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+  `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('.').slice(0, 2).join('.')}`;
 
 /** The report as Markdown. */
 export function describe(world: World, findings: Findings): string {
