@@ -79,8 +79,10 @@ const sumUp = (counts: Readonly<Record<string, number>>): string =>
     .map(([what, times]) => `${what} ${times}`)
     .join(', ');
 
-const machine = (): string =>
-  `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('.').slice(0, 2).join('.')}`;
+function machine(): string {
+  const kernel = release().split('.').slice(0, 2).join('.');
+  return `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${kernel}`;
+}
 
 /** The report as Markdown. */
 export function describe(world: World, findings: Findings): string {
