@@ -121,29 +121,54 @@ async function adopt(folder: string): Promise<Server | null> {
   }
 }
 
+/** A server that ends by itself as it starts has lost its port, or one of its own, to somebody. */
+const TRIES = 3;
+
 async function start(folder: string, options: TemporalOptions): Promise<Server> {
   if (options.durable) keepVersion(folder, options);
-  const port = await choosePort([options.port, options.durable ? USUAL_PORT : null]);
-  const { durable, webUi = durable } = options;
-  const uiPorts = [options.uiPort, durable ? USUAL_UI_PORT : null];
-  const uiPort = webUi ? await choosePort(uiPorts) : null;
-  const { path, version } = options.cli;
+  for (let attempt = 1; ; attempt++) {
+    const child = await spawnServer(folder, options);
+    try {
+      return await reached(child);
+    } catch (error) {
+      const ended = !isAlive(child.process);
+      await child.stop(0);
+      if (ended && attempt < TRIES) continue;
+      const reason = error instanceof Error ? error.message : String(error);
+      const lines = child.lastLines().map((line) => `  ${line}`);
+      throw new Error(
+        [`Temporal's dev server (${options.cli.path}) failed: ${reason}`, ...lines].join('\n') +
+          '\nTo go on without it, set TEMPORAL_ADDRESS to a Temporal server of your own.',
+      );
+    }
+  }
+}
+
+type Spawned = Child & { record: ServerRecord };
+
+async function spawnServer(folder: string, options: TemporalOptions): Promise<Spawned> {
+  const { durable, webUi = durable, cli } = options;
+  const port = await choosePort([options.port, durable ? USUAL_PORT : null]);
+  const uiPort = webUi ? await choosePort([options.uiPort, durable ? USUAL_UI_PORT : null]) : null;
   const args = serverArguments(folder, options, { port, uiPort });
-  const child = await spawnLogged(path, args, { logFile: logFile(folder) });
+  const child = await spawnLogged(cli.path, args, { logFile: logFile(folder) });
+  const record = { process: child.process, port, uiPort, version: cli.version };
   // At once, so that whoever comes after our sudden end finds it.
-  writeJson(recordFile(folder), { process: child.process, port, uiPort, version });
+  writeJson(recordFile(folder), record);
+  return { ...child, record };
+}
+
+/** Its port may be open and not be its own: then it has ended, whoever answers there. */
+async function reached(child: Spawned): Promise<Server> {
+  const { record } = child;
+  await untilListening(record.port, 20_000, child);
+  const ended = child.exited.then((how) => Promise.reject(new Error(`it ended at once (${how})`)));
+  const connecting = connectTemporal({ address: `${HOST}:${record.port}` });
   try {
-    await untilListening(port, 20_000, child);
-    const connection = await connectTemporal({ address: `${HOST}:${port}` });
-    return { record: { process: child.process, port, uiPort, version }, child, connection };
+    return { record, child, connection: await Promise.race([connecting, ended]) };
   } catch (error) {
-    await child.stop(0);
-    const reason = error instanceof Error ? error.message : String(error);
-    const lines = child.lastLines().map((line) => `  ${line}`);
-    throw new Error(
-      [`Temporal's dev server (${path}) failed: ${reason}`, ...lines].join('\n') +
-        '\nTo go on without it, set TEMPORAL_ADDRESS to a Temporal server of your own.',
-    );
+    void connecting.then((connection) => connection.close()).catch(() => undefined);
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { ROOT } from '../support/build.js';
+import { build, ROOT } from '../support/build.js';
 import { quantile } from './speed.js';
 
 /** How long a person waits: for the command line in milliseconds, for the banner in seconds. */
@@ -21,6 +21,7 @@ const PATIENCE_MS = 120_000;
 
 /** The command line by itself, and `npm start` on a new data folder and on one that was used. */
 export async function starts(times: number): Promise<Starts> {
+  build();
   const bareNode: number[] = [];
   const help: number[] = [];
   for (let round = 0; round < times; round++) {

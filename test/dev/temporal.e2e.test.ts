@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -128,6 +128,23 @@ describe('the embedded Temporal server', () => {
       expect(await answers(address, port)).toBe(false);
       expect(await answers(address, uiPort ?? 0)).toBe(false);
     }
+  });
+
+  test('tries again when somebody takes its port first, and listens there', async () => {
+    const { path, version } = await obtainTemporalCli(cliSearch());
+    const folder = tempFolder();
+    const taken = `require('net').createServer().listen(process.argv[1], '127.0.0.1', () =>
+      require('fs').writeFileSync('${folder}/taken', process.argv[1]))`;
+    const late = script(
+      join(folder, 'temporal'),
+      `[ -e ${folder}/taken ] && exec ${path} "$@"
+      "${process.execPath}" -e "${taken}" "$6" &
+      until [ -e ${folder}/taken ]; do sleep 0.05; done
+      sleep 0.5; exit 1`,
+    );
+    const server = await begin(tempFolder(), { cli: { path: late, version } });
+    expect(readFileSync(join(folder, 'taken'), 'utf8')).toMatch(/^\d+$/);
+    expect(isAlive(server.child.process)).toBe(true);
   });
 
   test('that cannot start says why, with its last lines and the way out', async () => {
