@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { reclaim } from '../../src/main/reclaim.js';
 import { type House, openHouse } from '../support/house.js';
 import { approved, eventually, type Filed, file } from '../support/tasks.js';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.js';
@@ -95,6 +96,32 @@ test('killed in an execution and in a review, it goes on at the next turn', asyn
     expect(await house.workspaces.listCopies()).toEqual([]);
     expect(await house.workspaces.listMirrors()).toEqual([]);
   });
+}, 90_000);
+
+test('a task that ends while it is taken over is let go', async () => {
+  const task = await file(house, {
+    executions: [
+      { turns: [{ say: 'one' }, { say: 'two' }], report: 'done', faults: { exitWorker: 2 } },
+    ],
+  });
+  expect(await startWorker().ended).toMatchObject({ signal: 'SIGKILL' });
+  // It ends between what is read of it and what is done about it.
+  const { client, database } = house;
+  const { workflowService: service } = client;
+  const { resetStickyTaskQueue } = service;
+  const terminated = new Set<string>();
+  const endsFirst = async (request: { execution: { workflowId: string } }) => {
+    await client.workflow.getHandle(request.execution.workflowId).terminate();
+    terminated.add(request.execution.workflowId);
+    return resetStickyTaskQueue.call(service, request);
+  };
+  Object.assign(service, { resetStickyTaskQueue: endsFirst });
+  try {
+    expect(await reclaim(client, database)).toBe(0);
+  } finally {
+    Object.assign(service, { resetStickyTaskQueue });
+  }
+  expect(terminated).toContain(task.workflowId);
 }, 90_000);
 
 test('a worker told to stop leaves its run to the next one: no loss is counted', async () => {
