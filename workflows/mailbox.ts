@@ -1,8 +1,14 @@
 import { CancellationScope, patched } from '@temporalio/workflow';
 import type { VerbAnswer, VerbMessage } from '../src/contract.js';
 
-/** Applies messages in their order, and answers each. */
-type Applying = (messages: readonly VerbMessage[]) => Promise<readonly VerbAnswer[]>;
+/**
+ * Applies messages in their order, and answers each. `here`: by a local activity, at once. `apart`:
+ * by one that leaves no workflow task open.
+ */
+export type Applying = (
+  messages: readonly VerbMessage[],
+  where: 'here' | 'apart',
+) => Promise<readonly VerbAnswer[]>;
 
 /** Who is told what came of a message. */
 interface Sender {
@@ -20,16 +26,23 @@ interface Letter {
 
 /** So many are applied by one step, which is to stay well below its time limit. */
 const TOGETHER_MAX = 50;
-/** So much may be handed to the next history, whose input is 2 MiB at most. */
-const REST_BYTES_MAX = 500_000;
+/** So much may be handed to the next history or an activity, whose input is 2 MiB at most. */
+const HANDED_BYTES_MAX = 500_000;
 
 /**
  * Messages are applied one after the other, as they came: `resume` never overtakes `pause`. What
  * comes while one is applied waits, and is applied together. So a flood costs a few steps; and no
  * promise a message, of which thousands in one workflow task would take longer than it may.
+ *
+ * Signals are applied apart. Once over 100 events wait for the end of a workflow task, Temporal
+ * gives it up for the next, which the SDK hands to a workflow whose local activity still works. It
+ * is recorded then as if all those signals had come before it, and no replay comes to the same
+ * steps. What comes of an update in such a task is refused by Temporal, and replayed from before.
  */
 export class Mailbox {
   private readonly apply: Applying;
+  /** Waits until the task itself does nothing that an activity could come between. */
+  private readonly untilStill: () => Promise<void>;
   private readonly letters: Letter[] = [];
   private last: Promise<unknown> = Promise.resolve();
   private opening = false;
@@ -40,8 +53,9 @@ export class Mailbox {
   /** How many messages this history has brought. */
   count = 0;
 
-  constructor(apply: Applying) {
+  constructor(apply: Applying, untilStill: () => Promise<void>) {
     this.apply = apply;
+    this.untilStill = untilStill;
   }
 
   /** Whether every message has been applied; once it is closed, all but the rest. */
@@ -86,21 +100,22 @@ export class Mailbox {
   }
 
   private isDone(): boolean {
-    const mayRest = this.closing && this.waiting === 0 && this.bytes <= REST_BYTES_MAX;
+    const mayRest = this.closing && this.waiting === 0 && this.bytes <= HANDED_BYTES_MAX;
     return mayRest || this.letters.length === 0;
   }
 
   /** Never rejects: each sender is told. */
   private async open(): Promise<void> {
-    // A history from before messages were applied together is replayed one by one.
-    const together = this.letters.length > 1 && patched('messages-together') ? TOGETHER_MAX : 1;
-    const opened = this.letters.splice(0, together);
+    if (this.isSignalNext() && patched('signals-apart')) await this.untilStill();
+    const { count, where } = this.next();
+    const opened = this.letters.splice(0, count);
     for (const { sender, bytes } of opened) {
       this.bytes -= bytes;
       this.waiting -= sender.waits ? 1 : 0;
     }
     try {
-      const answers = await this.apply(opened.map(({ message }) => message));
+      const messages = opened.map(({ message }) => message);
+      const answers = await this.apply(messages, where);
       for (const [index, { sender }] of opened.entries()) {
         const answer = answers[index];
         if (answer === undefined) sender.fail(new Error('a message was left without an answer'));
@@ -109,5 +124,36 @@ export class Mailbox {
     } catch (error) {
       for (const { sender } of opened) sender.fail(error);
     }
+  }
+
+  /** How many letters are opened next: signals and updates apart from each other. */
+  private next(): { count: number; where: 'here' | 'apart' } {
+    const { letters, waiting } = this;
+    if (waiting < letters.length && patched('signals-apart')) {
+      const signals = this.signalsNext();
+      if (signals > 0) return { count: signals, where: 'apart' };
+      const updates = letters.findIndex(({ sender }) => !sender.waits);
+      // None of both: a signal that no activity's input holds.
+      return { count: Math.max(1, updates), where: 'here' };
+    }
+    // A history from before messages were applied together is replayed one by one.
+    const together = letters.length > 1 && patched('messages-together');
+    return { count: together ? TOGETHER_MAX : 1, where: 'here' };
+  }
+
+  private isSignalNext(): boolean {
+    return this.letters[0]?.sender.waits === false;
+  }
+
+  /** How many signals come first, as far as one input holds them. */
+  private signalsNext(): number {
+    let count = 0;
+    let bytes = 0;
+    for (const letter of this.letters.slice(0, TOGETHER_MAX)) {
+      bytes += letter.bytes;
+      if (letter.sender.waits || bytes > HANDED_BYTES_MAX) break;
+      count++;
+    }
+    return count;
   }
 }

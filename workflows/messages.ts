@@ -21,8 +21,9 @@ import {
 } from '../src/contract.js';
 import { PRIORITIES, VERBS, type Verb } from '../src/domain/task.js';
 import { sayingWhy } from './endings.js';
-import { Mailbox } from './mailbox.js';
-import { steps } from './proxies.js';
+import { type Applying, Mailbox } from './mailbox.js';
+import { apart, steps } from './proxies.js';
+import { untilStill } from './still.js';
 import type { TaskView } from './task-view.js';
 import { describeVerb } from './what-to-do.js';
 
@@ -32,6 +33,8 @@ interface Hearer {
   granted(run: string): void;
   lookAgain(): Promise<void>;
   applied(message: VerbMessage, answer: VerbAnswer): void;
+  /** Whether a small step of the task itself is at work. */
+  isStepping(): boolean;
 }
 
 /** What a history hands to the next one of the same task. */
@@ -65,9 +68,9 @@ export function listen(before: Heard | null): Listening {
     if (hearer === null) throw new Error('opened without a hearer');
     return hearer;
   };
-  const mailbox = new Mailbox(async (messages) => {
+  const apply: Applying = async (messages, where) => {
     const { view, applied } = await registered();
-    const answers = await applyAll(view.taskId, messages);
+    const answers = await applyAll(view.taskId, messages, where);
     const last = answers.at(-1);
     if (last !== undefined) view.answered(last);
     for (const [index, answer] of answers.entries()) {
@@ -75,7 +78,8 @@ export function listen(before: Heard | null): Listening {
       if (message !== undefined) applied(message, answer);
     }
     return answers;
-  });
+  };
+  const mailbox = new Mailbox(apply, async () => untilStill((await registered()).isStepping));
   const counts = { ...before?.counts };
   for (const message of before?.rest ?? []) mailbox.post(message, nobody(message.verb));
   mailbox.count = 0; // those were counted where they were heard
@@ -116,18 +120,20 @@ export function listen(before: Heard | null): Listening {
 async function applyAll(
   taskId: string,
   messages: readonly VerbMessage[],
+  where: 'here' | 'apart',
 ): Promise<readonly VerbAnswer[]> {
   const [first] = messages;
   if (first === undefined) return [];
-  if (messages.length > 1) {
-    const summary = `${messages.length} messages`;
-    const apply = steps.applyVerbs.executeWithOptions({ summary }, [taskId, messages]);
-    const { answers, runs } = await sayingWhy(apply);
-    return answers.map((answer) => ({ ...answer, runs }));
+  const one = messages.length === 1;
+  const options = { summary: one ? `${first.verb} by ${first.by}` : `${messages.length} messages` };
+  if (one && where === 'here') {
+    return [await sayingWhy(steps.applyVerb.executeWithOptions(options, [taskId, first]))];
   }
-  const summary = `${first.verb} by ${first.by}`;
-  const apply = steps.applyVerb.executeWithOptions({ summary }, [taskId, first]);
-  return [await sayingWhy(apply)];
+  const { applyVerbs } = where === 'here' ? steps : apart;
+  const { answers, runs } = await sayingWhy(
+    applyVerbs.executeWithOptions(options, [taskId, messages]),
+  );
+  return answers.map((answer) => ({ ...answer, runs }));
 }
 
 /** The signal for who need no answer, the update for who do; both end in one decision. */

@@ -11,6 +11,12 @@ export const steps = proxyLocalActivities<Steps>({
   retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '60s' },
 });
 
+/** The step that signals ask for, with no workflow task open meanwhile: see the mailbox. */
+export const apart = proxyActivities<Pick<Steps, 'applyVerbs'>>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '250ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
 /**
  * The agent's work. A repeat resumes from the checkpoint, so Temporal may retry without end: our
  * own function counts, by cause. The wall-clock limit is checked inside and is final. A retry of an

@@ -3,6 +3,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
@@ -22,6 +23,7 @@ import { stepName } from '../src/contract.js';
 import { endOf, Over, Rejected, sayingWhy } from './endings.js';
 import { type Heard, listen } from './messages.js';
 import { landings, runs, steps } from './proxies.js';
+import { untilStill } from './still.js';
 import { TaskRuns } from './task-runs.js';
 import { TaskView } from './task-view.js';
 
@@ -74,6 +76,7 @@ export class TaskLife {
         life.view.decided(life.admission);
       },
       applied: (message, answer) => life.heed(message, answer),
+      isStepping: () => life.runs.isStepping,
     });
     return life;
   }
@@ -89,7 +92,8 @@ export class TaskLife {
         const end = endOf(error, this.cancel);
         if (end === null) throw error;
         const { taskId } = this.view;
-        this.view.stand(await CancellationScope.nonCancellable(() => steps.endTask(taskId, end)));
+        const ending = () => this.runs.step(steps.endTask(taskId, end));
+        this.view.stand(await CancellationScope.nonCancellable(ending));
       }
     }
     await CancellationScope.nonCancellable(() => condition(this.inbox.isQuiet));
@@ -146,11 +150,12 @@ export class TaskLife {
       await condition(() => !this.view.paused);
       const number = ++this.landings;
       const land = this.wordsOnly ? steps.landWords : landings.land;
-      const end = await land.executeWithOptions({ summary: `Landing ${number}` }, [
+      const landing = land.executeWithOptions({ summary: `Landing ${number}` }, [
         this.view.taskId,
         number,
         this.afterLanding(cycle),
       ]);
+      const end = await (this.wordsOnly ? this.runs.step(landing) : landing);
       this.view.stand(end.standing);
       if (end.kind === 'landed') return 'landed';
       this.runs.stand(end.standing);
@@ -210,7 +215,7 @@ export class TaskLife {
       this.wordsOnly = end?.wordsOnly === true;
       return end;
     }
-    const settled = await steps.settleReviews(this.view.taskId, round, then);
+    const settled = await this.runs.step(steps.settleReviews(this.view.taskId, round, then));
     this.runs.stand(settled.standing);
     return settled;
   }
@@ -231,7 +236,11 @@ export class TaskLife {
   /** Stops the story once its history is long: at a wait, or when even an agent must be stopped. */
   private async watchLength(): Promise<void> {
     const { waiting, working } = MESSAGES_MAX;
-    await condition(() => this.inbox.count() >= (this.runs.idle ? waiting : working));
+    const isLong = () => this.inbox.count() >= (this.runs.idle ? waiting : working);
+    do {
+      await condition(isLong);
+      if (patched('signals-apart')) await untilStill(() => this.runs.isStepping);
+    } while (!isLong());
     this.isLong = true;
     this.scope.cancel();
   }

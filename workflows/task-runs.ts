@@ -30,6 +30,7 @@ export class TaskRuns {
   /** Runs that the closing of the run before them has opened. */
   private ready: readonly OpenedRun[];
   private working = 0;
+  private stepping = 0;
 
   constructor(view: TaskView, standing: Standing) {
     this.view = view;
@@ -51,6 +52,19 @@ export class TaskRuns {
     }
   }
 
+  /** Whether a small step of the story is at work. */
+  get isStepping(): boolean {
+    return this.stepping > 0;
+  }
+
+  /** The same promise: what waits for it goes on neither earlier nor later than before. */
+  step<T>(work: Promise<T>): Promise<T> {
+    this.stepping++;
+    const done = () => void this.stepping--;
+    work.then(done, done);
+    return work;
+  }
+
   grant(run: string): void {
     this.granted.add(run);
   }
@@ -69,7 +83,7 @@ export class TaskRuns {
         specs.some((spec) => run.kind === spec.kind && run.number === spec.number),
       );
     if (wanted().length < specs.length) {
-      this.stand(await steps.openRuns(this.view.taskId, specs));
+      this.stand(await this.step(steps.openRuns(this.view.taskId, specs)));
     }
     return wanted();
   }

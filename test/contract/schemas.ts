@@ -21,6 +21,7 @@ import {
   type TaskOutcome,
   type Then,
   type VerbAnswer,
+  type VerbMessage,
 } from '../../src/contract.js';
 import { RUN_KINDS, RUN_STATES } from '../../src/domain/run.js';
 import {
@@ -197,12 +198,24 @@ const MESSAGES = {
   resume: envelope,
 } as const satisfies Record<Verb, z.ZodType>;
 
+const heard = envelope.extend({
+  verb: z.enum(VERBS),
+  by: text,
+  door: z.enum(DOORS),
+  messageId: text,
+  text: text.exactOptional(),
+  executor: text.exactOptional(),
+  reviewers: z.array(text).exactOptional(),
+  priority: z.enum(PRIORITIES).exactOptional(),
+}) satisfies z.ZodType<VerbMessage>;
+
 /** What each activity, message and end carries, by name. */
 export const CARRIED: Readonly<Record<string, z.ZodType>> = {
   'input of performExecution': z.tuple([ref, afterExecution]),
   'input of performReview': z.tuple([ref, afterReview.nullable()]),
   'input of land': z.tuple([text, count, afterLanding]),
   'input of keepUp': z.tuple([]),
+  'input of applyVerbs': z.tuple([text, z.array(heard)]),
   'result of performExecution': runEnd,
   'result of performReview': runEnd,
   'result of land': landingEnd,
