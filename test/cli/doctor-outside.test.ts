@@ -2,7 +2,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { UPKEEP_ID } from '../../src/contract.js';
 import { type House, openHouse } from '../support/house.js';
 import { documentOf, missionOn } from '../support/mission.js';
 import { temporal } from '../support/services.js';
@@ -12,14 +11,10 @@ import { startWorkerProcess } from '../support/worker-process.js';
 let house: House;
 let mission: ReturnType<typeof missionOn>;
 beforeAll(async () => {
-  house = await openHouse();
+  house = await openHouse({ upkeep: true });
   mission = missionOn(house);
-  expect((await mission('repair')).code).toBe(0);
 });
-afterAll(async () => {
-  await house.client.workflow.getHandle(UPKEEP_ID).terminate();
-  await house.close();
-});
+afterAll(() => house.close());
 
 interface Door {
   readonly door: string;

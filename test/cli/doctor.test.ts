@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { UPKEEP_ID } from '../../src/contract.js';
 import { DEFAULT_POLICIES, POLICY_NAMES, type PolicyName } from '../../src/domain/policy.js';
 import { type House, openHouse } from '../support/house.js';
 import { documentOf, missionOn } from '../support/mission.js';
@@ -9,14 +8,10 @@ import { eventually, type Filed, file } from '../support/tasks.js';
 let house: House;
 let mission: ReturnType<typeof missionOn>;
 beforeAll(async () => {
-  house = await openHouse();
+  house = await openHouse({ upkeep: true });
   mission = missionOn(house);
-  expect((await mission('repair')).code).toBe(0); // starts upkeep by the name it is asked by
 });
-afterAll(async () => {
-  await house.client.workflow.getHandle(UPKEEP_ID).terminate();
-  await house.close();
-});
+afterAll(() => house.close());
 
 interface Door {
   readonly door: string;
@@ -171,9 +166,9 @@ test('a busy house neither: a short line, a LEAD who waits, one who asks', async
 });
 
 describe('each of the four doors, alone and in pairs, is named with what set it', () => {
-  test.each([...ALONE, ...PAIRS])(
-    '%s %s',
-    async (...names) => {
+  test.each([...ALONE, ...PAIRS].map((names) => [names.join(', and '), names] as const))(
+    '%s',
+    async (_, names) => {
       const locks = names.flatMap((name) => (name && LOCKS[name] ? [LOCKS[name]] : []));
       for (const lock of locks) await lock.plant();
       const seen = await look();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileTask } from '../../drizzle/steps.js';
+import { UPKEEP_ID } from '../../src/contract.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository, type Repository } from '../support/repository.js';
 import { setPolicy, setSquadPaused } from '../support/settings.js';
@@ -208,7 +209,7 @@ test('an idle house makes no events, and keeps nothing of what has landed', asyn
   await expectNothingLeft();
   const { landed_ref } = await task.record();
   expect(repository.git('show', `${landed_ref}:work.txt`)).toBe('work');
-  const upkeep = house.client.workflow.getHandle(`upkeep/${house.taskQueue}`);
+  const upkeep = house.client.workflow.getHandle(UPKEEP_ID);
   const { events } = await upkeep.fetchHistory();
   expect(events?.length).toBeLessThanOrEqual(5);
   expect(existsSync(join(house.home, 'copies'))).toBe(true);

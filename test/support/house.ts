@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { connect, type Database } from '../../drizzle/db.js';
 import { createBackends } from '../../src/agents/index.js';
-import { UPKEEP_ID } from '../../src/contract.js';
+import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../../src/contract.js';
 import { createTaskWorker } from '../../src/main/task-worker.js';
 import { createWorkspaces, type Workspaces } from '../../src/workspace/index.js';
 import { freshDatabase, takeNamespace, temporal, workflowBundle } from './services.js';
@@ -30,6 +30,7 @@ export interface RunningWorker {
 }
 
 export interface HouseOptions {
+  /** Under the name that doctor and status ask for. */
   readonly upkeep?: boolean;
   /** Where each performed turn is noted: what was really done, told from outside. */
   readonly effectsLog?: string;
@@ -82,7 +83,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
 
   const worker = await startWorker();
   if (options.upkeep) {
-    await client.workflow.start('upkeep', { taskQueue, workflowId: `upkeep/${taskQueue}` });
+    await client.workflow.start(UPKEEP_WORKFLOW, { taskQueue, workflowId: UPKEEP_ID });
   }
   return {
     client,
@@ -94,7 +95,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     startWorker,
     worker,
     async close() {
-      if (options.upkeep) await client.workflow.getHandle(`upkeep/${taskQueue}`).terminate();
+      if (options.upkeep) await ended(client.workflow.getHandle(UPKEEP_ID).terminate());
       await Promise.all(started.map((each) => each.stop()));
       await connection.close();
       await database.close();
