@@ -40,8 +40,8 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
   {
     why: 'the write of a zombie is accepted',
     function: '^close_run$',
-    instead: `r.attempt <> (p ->> 'attempt')::integer or r.state <> 'RUNNING'`,
-    of: `r.state <> 'RUNNING'`,
+    instead: `s.attempt <> v_attempt or s.state <> 'RUNNING'`,
+    of: `s.state <> 'RUNNING'`,
   },
   {
     why: 'a run that is queued again takes a new place',
@@ -51,14 +51,14 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
   },
   {
     why: 'the reviewer is the executor',
-    function: 'may_review',
+    function: '^may_sit$',
     instead: 'a.id <> p_executor',
     of: 'true',
   },
   {
     why: 'policy approves for a LEAD',
-    function: '^may_execute$',
-    instead: `(a.type <> 'LEAD' or d.by like 'person:%')`,
+    function: '^is_admitted$',
+    instead: `(not p_lead or d."by" like 'person:%')`,
     of: 'true',
   },
   {
@@ -75,8 +75,8 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
   },
   {
     why: 'a smaller one overtakes the first in line',
-    function: '^promote$',
-    instead: `exit when v_spent + v_head.estimate > limit_of(v_limits, 'maxDailyTokens');`,
+    function: '^promote_held$',
+    instead: `exit when v_spent + v_estimate > limit_of(v_limits, 'maxDailyTokens');`,
     of: '',
   },
   {
