@@ -27,6 +27,8 @@ export function connect(url: string, options: { readonly max?: number } = {}): D
       lock_timeout: 20_000,
       // Our statements are short: compiling a long one takes longer than running it.
       jit: 'off',
+      // Nor does any of them gain by a plan for its values: every look-up has an index of its own.
+      plan_cache_mode: 'force_generic_plan',
     },
   });
   const sql = withoutHoles(client);
