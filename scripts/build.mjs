@@ -25,7 +25,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => join(root, ...parts);
@@ -127,16 +127,14 @@ function dropOrphans() {
   }
 }
 
-async function bundleWorkflows() {
+async function makeBundle() {
   if (!existsSync(at('workflows/index.ts'))) {
     process.stderr.write('build: no workflow bundle, since there is no workflows/index.ts yet\n');
     return;
   }
-  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: at('dist/workflows/index.js'),
-    logger: new DefaultLogger('WARN'),
-  });
+  const built = (path) => pathToFileURL(at('dist', path));
+  const { bundleWorkflows } = await import(built('src/main/bundle.js'));
+  const { code } = await bundleWorkflows(built('workflows/index.js'));
   writeFileSync(at('dist/workflow-bundle.js'), code);
 }
 
@@ -161,7 +159,7 @@ export async function buildIfNeeded() {
     process.stderr.write('build: compiling, some seconds …\n');
     rmSync(STAMP, { force: true });
     await compile();
-    await bundleWorkflows();
+    await makeBundle();
     makeExecutable();
     writeFileSync(STAMP, sources);
   });

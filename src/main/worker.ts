@@ -3,18 +3,14 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  NativeConnection,
-  Runtime,
-  type WorkflowBundleOption,
-} from '@temporalio/worker';
+import { NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import { connect } from '../../drizzle/db.js';
 import { createBackends } from '../agents/index.js';
 import { loadConfig } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
 import { createWorkspaces } from '../workspace/index.js';
+import { bundleWorkflows } from './bundle.js';
 import { patiently } from './patience.js';
 import { reclaim, workerIdentity } from './reclaim.js';
 import { storeOf, untilBound } from './store.js';
@@ -83,8 +79,7 @@ async function takeOver(): Promise<void> {
 async function bundled(): Promise<WorkflowBundleOption> {
   const made = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
   if (existsSync(made)) return { codePath: made };
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  return bundleWorkflowCode({ workflowsPath });
+  return bundleWorkflows(new URL('../../workflows/index.ts', import.meta.url));
 }
 
 async function startUpkeep(): Promise<void> {

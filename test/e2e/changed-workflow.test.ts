@@ -1,9 +1,11 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
+import { pathToFileURL } from 'node:url';
+import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundleWorkflows } from '../../src/main/bundle.js';
 import { readHistory } from '../support/histories.js';
 import { ROOT } from '../support/source.js';
 
@@ -59,8 +61,7 @@ async function bundled(change: Change | null): Promise<string> {
     expect(text).toContain(change.instead);
     await writeFile(path, text.replace(change.instead, change.of));
   }
-  const workflowsPath = join(folder, 'workflows', 'index.ts');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  const { code } = await bundleWorkflows(pathToFileURL(join(folder, 'workflows', 'index.ts')));
   return code;
 }
 

@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../drizzle/migrate.js';
@@ -14,6 +12,7 @@ import { makeHome } from '../../src/dev/home.js';
 import { type Postgres, startPostgres } from '../../src/dev/postgres.js';
 import { startTemporal, type Temporal } from '../../src/dev/temporal.js';
 import { describePlan, obtainTemporalCli, planDownload } from '../../src/dev/temporal-cli.js';
+import { bundleWorkflows } from '../../src/main/bundle.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -126,8 +125,6 @@ async function makeTemplate(adminUrl: string): Promise<void> {
 }
 
 async function bundle(codePath: string): Promise<void> {
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  const logger = new DefaultLogger('WARN'); // webpack's report is noise here
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger });
+  const { code } = await bundleWorkflows(new URL('../../workflows/index.ts', import.meta.url));
   await writeFile(codePath, code);
 }
