@@ -110,21 +110,18 @@ class Pass {
     const until = new Date(Date.now() - SEEN_LATE_MS);
     const since = this.closedSince.toISOString();
     const query = `${CLOSED_TASKS} AND CloseTime > '${since}'`;
-    for await (const { workflowId } of workflow.list({ query })) {
-      const [row] = await database.sql<{ task: string | null }[]>`
-        select open_task_of(${workflowId}) as task`;
-      if (!row?.task) continue;
+    const closed: string[] = [];
+    for await (const { workflowId } of workflow.list({ query })) closed.push(workflowId);
+    const open = await database.sql<{ task: string; workflowId: string }[]>`
+      select open_task_of(id) as task, id as "workflowId"
+      from (select distinct jsonb_array_elements_text(${JSON.stringify(closed)}::jsonb) as id) one
+      where open_task_of(id) is not null`;
+    for (const { task, workflowId } of open) {
       const { status } = await workflow.getHandle(workflowId).describe();
       if (status.name === 'RUNNING') continue; // a reset closes the old run and starts a new one
       const reason = `its workflow ended in Temporal: ${status.name}`;
-      const end = {
-        task: row.task,
-        status: 'CANCELLED',
-        by: 'system:upkeep',
-        door: 'system',
-        reason,
-      };
-      await wake((await endTask(database, end)).wake);
+      const by = { by: 'system:upkeep', door: 'system' } as const;
+      await wake((await endTask(database, { task, status: 'CANCELLED', ...by, reason })).wake);
     }
     this.closedSince = until;
   }

@@ -146,7 +146,12 @@ export const stepName = (kind: RunKind | 'LANDING', number: number): string => `
 export type Resolution = 'retry' | 'accept' | 'reassign';
 
 /** Where the task stands after a step, as the database has it. */
-export interface Standing {
+/** Of two tellings of one task the later has the higher number; histories of before have none. */
+interface Telling {
+  readonly asOf?: number;
+}
+
+export interface Standing extends Telling {
   readonly status: TaskStatus;
   readonly blocked: BlockReason | null;
   readonly opened: readonly OpenedRun[];
@@ -330,7 +335,7 @@ export interface VerbMessage extends Envelope {
   readonly priority?: Priority;
 }
 
-export interface VerbAnswer {
+export interface VerbAnswer extends Telling {
   readonly applied: boolean;
   /** One sentence for people: what was done, or why not and what is legal now. */
   readonly message: string;

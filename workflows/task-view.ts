@@ -28,6 +28,8 @@ export class TaskView {
   /** Runs that were granted since: the record tells of them when they end. */
   private readonly working = new Set<string>();
   private readonly waiting = new Map<string, WaitReason | null>();
+  /** Of what was told, the latest. */
+  private asOf = 0;
   private shown: Readonly<Record<string, string>> = {};
 
   constructor(begun: Begun) {
@@ -69,9 +71,10 @@ export class TaskView {
 
   /** What the record tells; `quietly` where the next change follows at once and tells it too. */
   stand(
-    { status, blocked, runs }: Pick<Standing, 'status' | 'blocked' | 'runs'>,
+    { status, blocked, runs, asOf }: Pick<Standing, 'status' | 'blocked' | 'runs' | 'asOf'>,
     { quietly = false } = {},
   ): void {
+    if (this.isOvertaken(asOf)) return;
     this.record = runs;
     this.change({ status, blocked }, { quietly });
   }
@@ -92,6 +95,7 @@ export class TaskView {
 
   /** After a verb: what a person has changed. */
   answered(answer: VerbAnswer): void {
+    if (this.isOvertaken(answer.asOf)) return;
     const { assignee, reviewers, priority, paused, status, blocked } = answer;
     this.record = answer.runs;
     this.admission = answer.admission;
@@ -110,6 +114,13 @@ export class TaskView {
     const { cycle, runs } = this.current();
     const summary = runs.findLast((run) => run.summary !== null)?.summary ?? '';
     return { taskId, number, status, cycles: cycle, rehearsed, summary };
+  }
+
+  /** What a run came to may arrive after the answer to a verb that has changed it since. */
+  private isOvertaken(asOf = this.asOf): boolean {
+    const isOlder = asOf < this.asOf;
+    if (!isOlder) this.asOf = asOf;
+    return isOlder;
   }
 
   private change(part: Partial<Facts>, { quietly = false } = {}): void {

@@ -67,6 +67,7 @@ const summary = z.object({
   byPerson: z.boolean(),
 }) satisfies z.ZodType<RunSummary>;
 const standing = z.object({
+  asOf: count.exactOptional(),
   status,
   blocked,
   opened: z.array(opened),
@@ -101,6 +102,7 @@ const begun = z.object({
   ...people,
 }) satisfies z.ZodType<Begun>;
 const verbAnswer = z.object({
+  asOf: count.exactOptional(),
   applied: z.boolean(),
   message: text,
   error: z.enum(ERROR_TYPES).nullable(),
