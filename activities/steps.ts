@@ -1,5 +1,6 @@
 import { endTask, openRuns, type ReviewOfRound, roundOf, settleCycle } from '../drizzle/steps.js';
 import { ROUND_ENDS, type RoundEnd, type Steps } from '../src/contract.js';
+import { asPrincipal } from '../src/domain/principal.js';
 import { settleReviews } from '../src/domain/reviews.js';
 import { accepts } from '../src/domain/verdict.js';
 import { reconsider, registerTask } from './begin-task.js';
@@ -43,7 +44,7 @@ export const createSteps = (deps: Deps): Steps => ({
   applyVerbs: (taskId, messages) => applyAll(deps, taskId, messages),
 
   async endTask(taskId, end) {
-    const answer = await endTask(deps.database, { task: taskId, ...end });
+    const answer = await endTask(deps.database, { ...end, task: taskId, by: asPrincipal(end.by) });
     await wake(answer.wake);
     return answer.standing;
   },

@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { applyVerb } from '../drizzle/steps.js';
 import type { VerbAnswer, VerbMessage } from '../src/contract.js';
+import { asPrincipal, isPerson } from '../src/domain/principal.js';
 import { isTerminal, legalVerbs, VERB_LEGAL_IN, type Verb } from '../src/domain/task.js';
 import { checkRequest, InvalidTaskInput } from '../src/schema/request.js';
 import { factsOf, reconsider } from './begin-task.js';
@@ -13,7 +14,7 @@ const CHANGES_ADMISSION: ReadonlySet<Verb> = new Set(['reassign', 'reprioritise'
 
 /** Applies what a person asks of a task, once, and answers in one sentence what came of it. */
 export async function apply(deps: Deps, taskId: string, raw: VerbMessage): Promise<VerbAnswer> {
-  const message = cleaned(raw);
+  const message = cleaned({ ...raw, by: asPrincipal(raw.by) });
   const refusal = await refusalOf(deps, taskId, message);
   const legalIn = refusal === null ? VERB_LEGAL_IN[message.verb] : [];
   const refused = refusal?.error ?? null;
@@ -47,7 +48,7 @@ async function refusalOf(
   { verb, by, executor, reviewers }: VerbMessage,
 ): Promise<Pick<VerbAnswer, 'error' | 'message'> | null> {
   // Agents never hold a right over a task's course; free text of theirs decides nothing.
-  if (!/^person:\S/.test(by)) {
+  if (!isPerson(by)) {
     return { error: 'NotPermitted', message: `${by} may not ${verb} a task: only a person may` };
   }
   if (verb !== 'reassign') return null;

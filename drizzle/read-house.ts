@@ -166,11 +166,14 @@ export async function readOpenTasks({ sql }: Database) {
     where ended_at is null and not canary order by number`;
 }
 
-/** The honest figures of an installation, from its records alone. */
+/**
+ * The honest figures of an installation, from its records alone. `tasks` is where all stand; what
+ * follows is work that was done, in which nothing rehearsed counts.
+ */
 export interface Summary {
   readonly tasks: Readonly<Partial<Record<TaskStatus, number>>>;
   readonly rehearsedTasks: number;
-  /** Records that are no work: there is no way to make one, and this counts them. */
+  /** Records that are no work: no door files one, and this counts them. */
   readonly housekeepingRecords: number;
   /** By kind and outcome: `EXECUTION SUCCEEDED`, `REVIEW APPROVED`. */
   readonly runs: Readonly<Record<string, number>>;
@@ -181,7 +184,9 @@ export interface Summary {
 }
 
 export async function readSummary({ sql }: Database): Promise<Summary> {
-  const worked = sql`select * from runs where task_id not in (select id from tasks where canary)`;
+  const work = sql`select * from tasks where not canary and not rehearsed`;
+  const worked = sql`
+    select * from runs where not rehearsed and task_id in (select id from (${work}) t)`;
   const [found] = await sql<{ row: Summary }[]>`
     select jsonb_build_object(
       'tasks', (select coalesce(jsonb_object_agg(status, n), '{}')
@@ -192,16 +197,15 @@ export async function readSummary({ sql }: Database): Promise<Summary> {
         select concat_ws(' ', kind, coalesce(verdict_kind::text, state::text)) as name,
           count(*) as n
         from (${worked}) w group by 1) r),
-      'cycles', (select coalesce(sum(cycles), 0) from tasks where not canary),
+      'cycles', (select coalesce(sum(cycles), 0) from (${work}) t),
       'attempts', (select coalesce(sum(attempt), 0) from (${worked}) w),
       'workTokens', (select coalesce(sum(work_tokens), 0) from (${worked}) w),
       'waitedMs', jsonb_build_object(
         'approval', (select coalesce(round(sum(extract(epoch from
             coalesce(d.at, t.ended_at, clock_timestamp()) - t.created_at) * 1000)), 0)
-          from tasks t left join decisions d on d.task_id = t.id
+          from (${work}) t left join decisions d on d.task_id = t.id
             and d.question = 'admission:' || t.assignee
-          where not t.canary
-            and (d.by is null and t.first_execution_run_id is not null or d.by like 'person:%')),
+          where (d.by is null and t.first_execution_run_id is not null or d.by like 'person:%')),
         'line', (select coalesce(sum(waited_ms + case when state = 'QUEUED' and hold is null
             then extract(epoch from clock_timestamp() - queued_at) * 1000 else 0 end), 0)::bigint
           from (${worked}) w))) as row`;

@@ -73,7 +73,12 @@ export const OF_HOUSE: readonly Invariant[] = [
     holds: 'a value that is configured differs from its first one only by an act that is audited',
     breaches: (sql) => sql`
       select p.name || ' version ' || p.version as breach from policies p
-      where p.version > 1 and (p.by = '' or not exists (select 1 from audit a
+      where p.version > 1 and (p.by = '' or (
+        select count(*) from policies q
+        where q.name = p.name and q.version between 2 and p.version
+          and (q.by, q.value, q.enabled) = (p.by, p.value, p.enabled)
+      ) > (
+        select count(*) from audit a
         where a.action = 'policy.set' and a.subject = p.name and a.principal = p.by
           and a.detail -> 'after' = p.value and (a.detail ->> 'enabled')::boolean = p.enabled))
       union all

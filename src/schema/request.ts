@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AgentType } from '../domain/agent.js';
 import type { AgentId } from '../domain/ids.js';
+import { isOwner } from '../domain/principal.js';
 import { PRIORITIES, type TaskRequest } from '../domain/task.js';
 import { acceptance, anyCase, description, line, title } from './fields.js';
 import { InvalidInput, meant, parse, show, strict } from './problems.js';
@@ -9,8 +10,6 @@ import { InvalidInput, meant, parse, show, strict } from './problems.js';
 export class InvalidTaskInput extends InvalidInput {
   override readonly name = 'InvalidTaskInput';
 }
-
-const PRINCIPAL = /^(?:person|token|agent|policy|system):[^\s\p{C}]{1,100}$/u;
 
 const agentId = line(64).transform((id) => id as AgentId);
 
@@ -25,9 +24,7 @@ const request = strict({
   repository: line(200).nullable().default(null),
   owner: z
     .string()
-    .regex(PRINCIPAL, {
-      error: 'expected a principal such as person:ann, token:ci, agent:lead, policy:x or system:x',
-    })
+    .refine(isOwner, { error: 'expected who files it, such as person:ann, token:ci or agent:lead' })
     .default('person:unnamed'),
   source: line(200).nullable().default(null),
   key: line(200).nullable().default(null),

@@ -59,6 +59,15 @@ export const OF_HOUSE: readonly Planted[] = [
     `insert into policies select name, 2, enabled, value,
      'person:ann', 'cli', '', clock_timestamp() from policies where name = 'review'`,
   ),
+  plant(
+    13,
+    'a policy back to what it once was, in silence',
+    `select set_policy(jsonb_build_object('name', 'review', 'value', v.value || '{"maxCycles": 4}',
+       'by', 'person:ann', 'door', 'cli', 'why', ''))
+     from policies v where v.name = 'review' and v.version = 1;
+     insert into policies select name, 3, enabled, value, by, door, why, clock_timestamp()
+     from policies where name = 'review' and version = 2`,
+  ),
   plant(13, 'an agent in silence', `update agents set enabled = false where id = 'intern'`),
   plant(
     13,

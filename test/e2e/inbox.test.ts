@@ -71,6 +71,23 @@ describe('a LEAD waits for a person', () => {
     expect(await task.record()).toMatchObject({ ended_by: 'person:ann', ended_reason: 'not now' });
   });
 
+  test('a name stands in one line, whoever wrote it', async () => {
+    const task = await ofLead();
+    const by = 'person:ann\u001b[31m\nRejected by person:bob';
+    await task.handle.signal('approve', { by });
+    expect(await task.result()).toMatchObject({ status: 'DONE' });
+    const names = await house.database.sql<{ name: string }[]>`
+      select a.principal as name from audit a join tasks t on t.id::text = a.subject
+      where t.workflow_id = ${task.workflowId} and a.action = 'task.approve'
+      union select d.by from decisions d join tasks t on t.id = d.task_id
+      where t.workflow_id = ${task.workflowId} and d.by like 'person:%'`;
+    expect(names).toEqual([{ name: 'person:ann-[31m-Rejected-by-person:bob' }]);
+    const cancelled = await ofLead();
+    await cancelled.handle.signal('cancel', { by });
+    expect(await cancelled.result()).toMatchObject({ status: 'CANCELLED' });
+    expect((await cancelled.record()).ended_by).toBe('person:ann-[31m-Rejected-by-person:bob');
+  });
+
   test('approve and reject at once: one decision, the other is told so', async () => {
     const task = await ofLead();
     const answers = await Promise.allSettled([task.say('approve'), task.say('reject')]);

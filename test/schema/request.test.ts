@@ -81,7 +81,7 @@ describe('a request', () => {
         acceptance: fc.uniqueArray(fc.constantFrom('a ', 'b', 'c')),
         priority: fc.constantFrom(...PRIORITIES),
         reviewer: fc.constantFrom('r', null),
-        owner: fc.constantFrom('person:ann', 'agent:lead', 'system:upkeep'),
+        owner: fc.constantFrom('person:ann', 'agent:lead', 'token:ci'),
       },
       { requiredKeys: ['title'] },
     );
@@ -137,8 +137,12 @@ describe('a bad request', () => {
     [{ title: 'x', source: 's' }, 'input.key: expected a key beside the source, got nothing'],
     [
       { title: 'x', owner: 'ann' },
-      'input.owner: expected a principal such as person:ann, token:ci, agent:lead, policy:x or ' +
-        'system:x, got "ann"',
+      'input.owner: expected who files it, such as person:ann, token:ci or agent:lead, got "ann"',
+    ],
+    [
+      { title: 'x', owner: 'system:upkeep' },
+      'input.owner: expected who files it, such as person:ann, token:ci or agent:lead, ' +
+        'got "system:upkeep"',
     ],
     ['x', 'input: expected an object, got "x"'],
     [undefined, 'input: expected an object, got nothing'],
