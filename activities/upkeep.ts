@@ -39,6 +39,7 @@ export async function keepUp(deps: Deps): Promise<void> {
     }
   } finally {
     clearInterval(timer);
+    pass.leave();
   }
 }
 
@@ -67,6 +68,10 @@ class Pass {
       { what: 'let go of old transcripts', done: () => this.forget() },
       { what: 'check the invariants', done: () => this.watch.look(this.deps.database) },
     ];
+  }
+
+  leave(): void {
+    this.watch.leave();
   }
 
   private async forget(): Promise<void> {

@@ -19,17 +19,26 @@ export class InvariantWatch {
     const found = await checkInvariants(database);
     const ended = Date.now();
     this.nextAt = Math.max(this.nextAt, ended + (ended - began) / SHARE);
-    const { metricMeter, log } = Context.current();
-    const help = 'Rows of the records that break an invariant, as named by mission doctor';
-    const gauge = metricMeter.createGauge('mission_invariant_breaches', 'int', 'rows', help);
-    for (const invariant of INVARIANTS) {
-      if (!('breaches' in invariant)) continue;
-      const { number } = invariant;
-      const rows = found.filter((breach) => breach.number === number).length;
-      gauge.set(rows, { invariant: String(number) });
-    }
+    show(found);
     for (const { number, holds, breach } of found.slice(0, SAID)) {
-      log.warn(`invariant ${number} is broken (${holds}): ${breach}`);
+      Context.current().log.warn(`invariant ${number} is broken (${holds}): ${breach}`);
     }
+  }
+
+  /** Another worker looks from now on: what this one saw last must not stand beside it. */
+  leave(): void {
+    show([]);
+  }
+}
+
+function show(found: Awaited<ReturnType<typeof checkInvariants>>): void {
+  const help = 'Rows of the records that break an invariant, as named by mission doctor';
+  const { metricMeter } = Context.current();
+  const gauge = metricMeter.createGauge('mission_invariant_breaches', 'int', 'rows', help);
+  for (const invariant of INVARIANTS) {
+    if (!('breaches' in invariant)) continue;
+    const { number } = invariant;
+    const rows = found.filter((breach) => breach.number === number).length;
+    gauge.set(rows, { invariant: String(number) });
   }
 }
