@@ -1,3 +1,4 @@
+import type { ActiveRun } from '../../drizzle/read-active.js';
 import type { Setting, Throttled } from '../../drizzle/read-doors.js';
 import type { AgentRow, HouseFacts, PolicyRow, WaitRow } from '../../drizzle/read-house.js';
 import { decideAdmission } from '../domain/admission.js';
@@ -9,10 +10,11 @@ import { type LockedDoor, lockedDoor } from './door.js';
 import { throttles } from './throttles.js';
 import { byWhom, idleReviewer, reviewElsewhere } from './waits.js';
 
-/** Who set what, and what the limits hold. */
+/** Who set what, what the limits hold, and what holds a slot. */
 interface Behind {
   readonly settings: readonly Setting[];
   readonly throttled: readonly Throttled[];
+  readonly active: readonly Pick<ActiveRun, 'agent' | 'seconds'>[];
 }
 type SettingOf = (rule: string) => Setting | null;
 
@@ -22,7 +24,7 @@ export function doorsOfRecords(
   policies: readonly PolicyRow[],
   agents: readonly AgentRow[],
   waits: readonly WaitRow[],
-  { settings, throttled }: Behind = { settings: [], throttled: [] },
+  { settings, throttled, active }: Behind = { settings: [], throttled: [], active: [] },
 ): LockedDoor[] {
   const settingOf: SettingOf = (rule) => settings.find((each) => each.rule === rule) ?? null;
   const others = [
@@ -38,7 +40,12 @@ export function doorsOfRecords(
     ...withoutBackend(house, agents),
     ...unstarted(house),
   ];
-  return [...others, ...throttles(throttled, settingOf, others.length > 0)];
+  const movedMs = (agent: string): number | null => {
+    const seconds = active.flatMap((run) => (run.agent === agent ? [run.seconds] : []));
+    return seconds.length === 0 ? null : Math.min(...seconds) * 1_000;
+  };
+  const isHeldElsewhere = others.length > 0;
+  return [...others, ...throttles(throttled, { settingOf, isHeldElsewhere, movedMs })];
 }
 
 function pausedSquad(

@@ -1,3 +1,4 @@
+import { readActiveRuns } from '../../drizzle/read-active.js';
 import { readSettings, readThrottled } from '../../drizzle/read-doors.js';
 import {
   type AgentRow,
@@ -64,7 +65,7 @@ type Look<T> = { readonly found: T | null; readonly doors: readonly LockedDoor[]
 async function lookAtRecords(deps: ServiceDeps): Promise<Look<NonNullable<Examined['records']>>> {
   const { database } = deps;
   try {
-    const [facts, policies, agents, summary, waits, settings, throttled] = await Promise.all([
+    const [facts, policies, agents, summary, waits, ...rest] = await Promise.all([
       readHouse(database),
       readPolicies(database),
       readAgents(database),
@@ -72,8 +73,10 @@ async function lookAtRecords(deps: ServiceDeps): Promise<Look<NonNullable<Examin
       readWaits(database),
       readSettings(database),
       readThrottled(database),
+      readActiveRuns(database),
     ]);
-    const behind = { settings, throttled };
+    const [settings, throttled, active] = rest;
+    const behind = { settings, throttled, active };
     const doors = doorsOfRecords(facts, policies, agents, waits, behind);
     return { found: { facts, policies, agents, summary, waits: countWaits(waits) }, doors };
   } catch (error) {

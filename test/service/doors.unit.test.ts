@@ -90,6 +90,23 @@ describe('locked doors', () => {
     ]);
   });
 
+  test('a line under the usual limit stands when none of its own runs has begun of late', () => {
+    const line = { agent: 'writer', field: 'maxConcurrentPerAgent', figure: 3, waiting: 9 };
+    const rest = { waitedMs: 300_000, behind: 0, typicalMs: 40_000, enough: 6 };
+    const behind = (...seconds: number[]) => ({
+      settings: [],
+      throttled: [{ ...line, ...rest }],
+      active: [
+        ...seconds.map((each) => ({ agent: 'writer', seconds: each })),
+        { agent: 'intern', seconds: 1 },
+      ],
+    });
+    const doors = (...seconds: number[]) =>
+      doorsOfRecords(house(), policies(), SQUAD, [], behind(...seconds)).map(({ door }) => door);
+    expect(doors(300, 200, 150)).toEqual(['limit-throttles']);
+    expect(doors(300, 200, 20)).toEqual([]);
+  });
+
   test('who paused the squad says why, and one run waits, not wait', () => {
     const paused = { squadPaused: true, squadPausedBy: 'person:ann', squadPausedWhy: 'lunch' };
     const agents = [...SQUAD, agent('writer', { ...off, queued: 1 })];
