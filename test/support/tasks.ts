@@ -64,18 +64,13 @@ type Place = Pick<House, 'client' | 'database' | 'taskQueue'>;
 let count = 0;
 
 /** Files a task; what its agents do is a scenario in the description. */
-export async function file(
-  house: Place,
-  script: object,
-  input: object = {},
-  workflowTaskTimeout: '5s' | '10s' = '5s',
-): Promise<Filed> {
+export async function file(house: Place, script: object, input: object = {}): Promise<Filed> {
   const workflowId = `${house.taskQueue}/${++count}`;
   await house.client.workflow.start('task', {
     taskQueue: house.taskQueue,
     workflowId,
     args: [{ title: `Task ${count}`, description: scenario(script), ...input }],
-    workflowTaskTimeout,
+    workflowTaskTimeout: '5s',
   });
   return filed(house, workflowId);
 }
