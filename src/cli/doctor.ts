@@ -3,9 +3,9 @@ import { lockedDoor } from '../service/door.js';
 import { ServiceError } from '../service/errors.js';
 import type { CanaryFlight, Diagnosis, LockedDoor, Service } from '../service/index.js';
 import { act, type Exits, type Stage } from './act.js';
+import { doorHere, leadOf, notWatched, sentenceOf } from './doors-here.js';
 import { EXIT } from './exit.js';
-import type { House } from './house.js';
-import { notWatched } from './not-watched.js';
+import type { House, StackState } from './house.js';
 import { seconds } from './seconds.js';
 import { agoInWords, wrapped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
@@ -42,11 +42,26 @@ async function look(stage: Stage, options: DoctorOptions): Promise<number> {
     const diagnosis = await service.doctor.diagnose(notWatched(stack));
     const canSend = !AWAY.includes(diagnosis.first?.stage ?? '');
     const canary = options.canary && canSend ? await send(service, options, stage) : null;
-    const code = tell({ diagnosis, canary }, terminal);
+    const code = tell(here({ diagnosis, canary }, stack), terminal);
     return interrupted.aborted ? EXIT.interrupted : code;
   } finally {
     await close();
   }
+}
+
+/** The same findings, with the commands that open their doors on this machine. */
+function here({ diagnosis, canary }: Findings, stack: StackState): Findings {
+  const { first, also, temporalAddress } = diagnosis;
+  const at = (door: LockedDoor) => doorHere(door, stack, temporalAddress);
+  const stands = canary?.stands ?? null;
+  const door = stands?.door ? at(stands.door) : null;
+  return {
+    diagnosis: { ...diagnosis, first: first && at(first), also: also.map(at) },
+    canary: canary && {
+      ...canary,
+      stands: stands && { ...stands, door, command: door?.command ?? stands.command },
+    },
+  };
 }
 
 /** Where neither a server is named nor one runs, that is the first door. */
@@ -56,7 +71,9 @@ async function open(house: House) {
   } catch (error) {
     if (!(error instanceof ServiceError && error.kind === 'unreachable')) throw error;
     const { diagnosisOf } = await import('../service/doctor.js');
-    const door = lockedDoor('database-away', error.message, 'mission up');
+    // Of a data folder that is gone it says what to do instead of a start.
+    const command = error.message.includes('mission up') ? 'mission up' : null;
+    const door = lockedDoor('database-away', error.message, command);
     return { door, nothing: diagnosisOf(door) };
   }
 }
@@ -88,9 +105,10 @@ function textOf({ diagnosis, canary }: Findings, terminal: Terminal): string {
   return [
     ...stageLines(diagnosis, terminal),
     ...(first === null ? [] : [...doorLines(first, terminal)]),
-    ...also.flatMap(({ stage, door, sentence, command }) => {
-      const opens = command === null ? '' : ` → ${ways.inText(command)}`;
-      return wrapped(`also: ${stage}: ${door}: ${ways.inText(sentence)}${opens}`, width, '  ');
+    ...also.flatMap((each) => {
+      const { stage, door, command } = each;
+      const help = command === null ? '' : `; ${leadOf(each)} ${ways.inText(command)}`;
+      return wrapped(`also: ${stage}: ${door}: ${sentenceOf(each, ways)}${help}`, width, '  ');
     }),
     ...(canary === null ? [] : canaryLines(canary, terminal)),
     ...(first === null && canary?.through !== false ? [colors.green('Healthy')] : []),
@@ -109,8 +127,8 @@ function stageLines({ stages, first }: Diagnosis, { colors, width }: Terminal): 
 }
 
 function doorLines(found: LockedDoor, { colors, width, ways }: Terminal): string[] {
-  const { stage, door, sentence, command, setting } = found;
-  const said = `✗ ${stage.padEnd(15)}${door}: ${ways.inText(sentence)}`;
+  const { stage, door, command, setting } = found;
+  const said = `✗ ${stage.padEnd(15)}${door}: ${sentenceOf(found, ways)}`;
   const set = setting && `${setting.rule} = ${setting.value}, set by ${setting.by}`;
   const when = setting?.at
     ? `, ${agoInWords(setting.at, Date.now())} (${toSecond(setting.at)})`
@@ -118,7 +136,7 @@ function doorLines(found: LockedDoor, { colors, width, ways }: Terminal): string
   return [
     ...wrapped(said, width, '').map((line, index) => (index === 0 ? colors.red(line) : line)),
     ...(set === null ? [] : wrapped(`${set}${when}`, width, '    ')),
-    ...(command === null ? [] : [`    opens it: ${colors.cyan(ways.inText(command))}`]),
+    ...(command === null ? [] : [`    ${leadOf(found)} ${colors.cyan(ways.inText(command))}`]),
   ];
 }
 
@@ -130,7 +148,8 @@ function canaryLines({ steps, stands }: CanaryFlight, terminal: Terminal): strin
   if (stands === null) return ['Canary: through the whole pipe', ...lines];
   const { before, sentence, command, door } = stands;
   const named = door === null ? '' : `; the door: ${door.door} (${door.stage})`;
-  const said = `  ✗ ${before.padEnd(13)}${ways.inText(sentence)}${ways.inText(named)}`;
-  const opens = command === null ? [] : [`    opens it: ${colors.cyan(ways.inText(command))}`];
-  return ['Canary: not through, and cancelled', ...lines, ...wrapped(said, width, ''), ...opens];
+  const said = `  ✗ ${before.padEnd(13)}${sentence}${named}`;
+  const lead = door === null ? 'opens it:' : leadOf(door);
+  const help = command === null ? [] : [`    ${lead} ${colors.cyan(ways.inText(command))}`];
+  return ['Canary: not through, and cancelled', ...lines, ...wrapped(said, width, ''), ...help];
 }

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { Repaired } from '../service/index.js';
 import { act, actOnService, type Exits, type Stage } from './act.js';
+import { doorHere, leadOf, notWatched, sentenceOf } from './doors-here.js';
 import { EXIT, UsageError } from './exit.js';
 import type { House, StackState, StatusDocument } from './house.js';
-import { notWatched } from './not-watched.js';
 import { seconds } from './seconds.js';
 import { columnsOf, wrapped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
@@ -97,7 +97,8 @@ async function status({ house, terminal }: Stage): Promise<number> {
   const { service, close } = await house.open();
   try {
     const seen = await service.status();
-    const doors = [...notWatched(stack), ...seen.doors];
+    const all = [...notWatched(stack), ...seen.doors];
+    const doors = all.map((each) => doorHere(each, stack, seen.temporalAddress));
     const healthy = doors.length === 0;
     const found: StatusDocument = { ...seen, doors, healthy, stack, version };
     terminal.answer(statusText(found, terminal), found);
@@ -112,9 +113,11 @@ function statusText(found: StatusDocument, terminal: Terminal): string {
   if (found.healthy) return healthyLine(found, terminal);
   const count = found.doors.length;
   const head = `${count} locked ${count === 1 ? 'door' : 'doors'}:`;
-  const doors = found.doors.flatMap(({ door, sentence, command }) => [
-    ...wrapped(`${colors.red(door)}: ${ways.inText(sentence)}`, width, '  '),
-    ...(command === null ? [] : [`    ${colors.cyan(ways.inText(command))}`]),
+  const doors = found.doors.flatMap((each) => [
+    ...wrapped(`${colors.red(each.door)}: ${sentenceOf(each, ways)}`, width, '  '),
+    ...(each.command === null
+      ? []
+      : [`    ${leadOf(each)} ${colors.cyan(ways.inText(each.command))}`]),
   ]);
   const parts = partsOf(found).map(([name, value]) => `  ${colors.dim(name.padEnd(12))}${value}`);
   return [colors.bold(head), ...doors, '', ...parts].join('\n');

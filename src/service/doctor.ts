@@ -21,6 +21,8 @@ export interface Diagnosis {
   readonly first: LockedDoor | null;
   /** All others: doors come in pairs. */
   readonly also: readonly LockedDoor[];
+  /** Where Temporal was looked for, also when it is away. */
+  readonly temporalAddress: string | null;
 }
 
 /** Walks the way of a task from the inbox to its landing, over what runs really use. */
@@ -40,7 +42,8 @@ export async function doctor(
     return { stage, state: 'open', says };
   });
   const [first = null, ...also] = doors;
-  return { healthy: first === null, stages, first, also };
+  const { temporalAddress } = found;
+  return { healthy: first === null, stages, first, also, temporalAddress };
 }
 
 /** What cannot be looked at because no server is there at all. */
@@ -48,6 +51,7 @@ export const diagnosisOf = (door: LockedDoor): Diagnosis => ({
   healthy: false,
   first: door,
   also: [],
+  temporalAddress: null,
   stages: STAGES.map((stage) =>
     stage === door.stage
       ? { stage, state: 'locked', says: door.sentence }

@@ -43,12 +43,14 @@ export const STAGES = [
 ] as const;
 export type DoorStage = (typeof STAGES)[number];
 
-/** Something that keeps work from going on, by name, and the command that opens it. */
+/** Something that keeps work from going on, by name, and the command that helps. */
 export interface LockedDoor {
   readonly door: DoorName;
   readonly stage: DoorStage;
   readonly sentence: string;
   readonly command: string | null;
+  /** Whether the command opens it; false: it only shows more, or there is none. */
+  readonly opens: boolean;
   /** The setting that locks it, its value, who set that and when; null where none does. */
   readonly setting: Setting | null;
 }
@@ -86,6 +88,8 @@ function stageOf(door: DoorName, rule: string): DoorStage {
   return STAGE_OF[door] ?? STAGE_OF_RULE[rule] ?? STAGE_OF_RULE[policy] ?? 'landing';
 }
 
+const SHOWS = /^mission (?:task|agent) (?:show|list)\b/;
+
 export const lockedDoor = (
   door: DoorName,
   sentence: string,
@@ -95,8 +99,14 @@ export const lockedDoor = (
   door,
   stage: stageOf(door, setting?.rule ?? ''),
   sentence,
-  command,
+  ...helpedBy(command),
   setting,
+});
+
+/** The part of a door that says what to do about it. */
+export const helpedBy = (command: string | null): Pick<LockedDoor, 'command' | 'opens'> => ({
+  command,
+  opens: command !== null && !SHOWS.test(command),
 });
 
 /** In the order in which a task comes by them; those of one stage as they were found. */

@@ -8,7 +8,7 @@ import { PRIORITIES } from '../domain/task.js';
 import { counted } from '../domain/text.js';
 import { type LockedDoor, lockedDoor } from './door.js';
 import { throttles } from './throttles.js';
-import { byWhom, idleReviewer, reviewElsewhere } from './waits.js';
+import { byWhom, idleReviewer, reviewElsewhere, wouldWork } from './waits.js';
 
 /** Who set what, what the limits hold, and what holds a slot. */
 interface Behind {
@@ -144,15 +144,24 @@ function autoApproveOf(
 const isAllowed = (type: AgentRow['type'], { value }: Policy<'auto-approve'>): boolean =>
   value.allowedAgentTypes.some((allowed) => allowed === type);
 
-/** Nobody can execute: who reviews is needed for that. */
+/** Nobody can execute: who reviews is needed for that, and a LEAD waits for a person each time. */
 function withoutAgent(agents: readonly AgentRow[], settingOf: SettingOf): LockedDoor[] {
-  const executors = agents.filter(({ reviews }) => !reviews);
-  const [first] = executors;
-  if (first === undefined || executors.some(({ canWork }) => canWork)) return [];
-  const isOff = !first.enabled || first.pausedReason !== null;
-  const command = isOff ? `mission agent enable ${first.id}` : `mission agent show ${first.id}`;
-  const sentence = 'no agent can execute: each that does not review is off or has no backend';
-  return [lockedDoor('no-agent', sentence, command, settingOf(`agent ${first.id}`))];
+  const executors = agents.filter(({ reviews, type }) => !reviews && type !== 'LEAD');
+  if (executors.some(({ canWork }) => canWork)) return [];
+  const sentence =
+    'no agent can execute: each that neither reviews nor is a LEAD is off or has no backend';
+  const { command, agent } = enabling(executors, agents);
+  return [lockedDoor('no-agent', sentence, command, settingOf(`agent ${agent}`))];
+}
+
+/** Enables the one of these who could work then, with the most to do; else it shows the first. */
+function enabling(few: readonly AgentRow[], all: readonly AgentRow[]) {
+  const idle = few
+    .filter((agent) => wouldWork(agent, all))
+    .toSorted((left, right) => right.queued - left.queued);
+  const agent = idle[0]?.id ?? few[0]?.id ?? null;
+  const verb = idle.length === 0 ? 'show' : 'enable';
+  return { agent, command: agent === null ? null : `mission agent ${verb} ${agent}` };
 }
 
 /** Nobody at all, or none of those whom a task names. */
@@ -163,10 +172,9 @@ function withoutReviewer(
 ): LockedDoor[] {
   const reviewers = agents.filter(({ reviews }) => reviews);
   if (!reviewers.some(({ canWork }) => canWork)) {
-    const first = reviewers[0]?.id;
     const sentence = 'no agent can review: nothing is executed that could not be reviewed';
-    const command = first === undefined ? null : `mission agent enable ${first}`;
-    return [lockedDoor('no-reviewer', sentence, command, settingOf(`agent ${first}`))];
+    const { command, agent } = enabling(reviewers, agents);
+    return [lockedDoor('no-reviewer', sentence, command, settingOf(`agent ${agent}`))];
   }
   const doors = waits.flatMap((wait) =>
     wait.reason === 'no-reviewer' ? [withoutOwnReviewer(wait, agents, settingOf)] : [],

@@ -36,6 +36,8 @@ export interface Examined {
     readonly store: Store;
     readonly pollers: readonly Poller[];
   } | null;
+  /** Where Temporal was looked for; null where no server is known. */
+  readonly temporalAddress: string | null;
   /** In the order in which a task comes by them. */
   readonly doors: readonly LockedDoor[];
 }
@@ -56,6 +58,7 @@ export async function examine(deps: ServiceDeps): Promise<Examined> {
   return {
     records: found,
     temporal: seen,
+    temporalAddress: temporal.temporalAddress,
     doors: inOrder([...doors, ...outside, ...standing]),
   };
 }
@@ -95,10 +98,14 @@ async function lookAtRecords(deps: ServiceDeps): Promise<Look<NonNullable<Examin
   }
 }
 
-async function lookAtTemporal(deps: ServiceDeps): Promise<Look<NonNullable<Examined['temporal']>>> {
+async function lookAtTemporal(
+  deps: ServiceDeps,
+): Promise<Look<NonNullable<Examined['temporal']>> & Pick<Examined, 'temporalAddress'>> {
   const { engine, taskQueue } = deps;
+  let address: string | null = null;
   try {
     const temporal = await engine();
+    address = temporal.address;
     // Alone and first: where Temporal is away, no other call is still under way at the end.
     const store = await temporal.store();
     const [all, runPollers, upkeep] = await Promise.all([
@@ -107,12 +114,14 @@ async function lookAtTemporal(deps: ServiceDeps): Promise<Look<NonNullable<Exami
       temporal.look(UPKEEP_ID),
     ]);
     const pollers = all.filter(isLive);
-    const found = { address: temporal.address, store, pollers };
+    const found = { address, store, pollers };
     const polled = { pollers, runPollers: runPollers.filter(isLive) };
-    return { found, doors: await doorsOfWorkers(temporal, taskQueue, polled, upkeep) };
+    const doors = await doorsOfWorkers(temporal, taskQueue, polled, upkeep);
+    return { found, temporalAddress: address, doors };
   } catch (error) {
     if (!(error instanceof MissionError)) throw error;
-    return { found: null, doors: [lockedDoor('temporal-away', error.message, 'mission up')] };
+    const away = lockedDoor('temporal-away', error.message, 'mission up');
+    return { found: null, temporalAddress: address, doors: [away] };
   }
 }
 

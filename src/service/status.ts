@@ -9,6 +9,8 @@ export interface HouseStatus {
   readonly doors: readonly LockedDoor[];
   readonly postgres: { readonly version: string } | null;
   readonly temporal: { readonly address: string; readonly version: string } | null;
+  /** Where Temporal was looked for, also when it is away. */
+  readonly temporalAddress: string | null;
   readonly workers: number;
   readonly taskQueue: string;
   /** No agent is connected: every run is a rehearsal. Information, no fault. */
@@ -21,12 +23,13 @@ export interface HouseStatus {
 
 /** What runs, and every locked door by name. Answers also when both servers are away. */
 export async function status(deps: ServiceDeps): Promise<HouseStatus> {
-  const { records, temporal, doors } = await examine(deps);
+  const { records, temporal, temporalAddress, doors } = await examine(deps);
   return {
     healthy: doors.length === 0,
     doors,
     postgres: records && { version: records.facts.postgresVersion },
     temporal: temporal && { address: temporal.address, version: temporal.store.version },
+    temporalAddress,
     workers: temporal?.pollers.length ?? 0,
     taskQueue: deps.taskQueue,
     rehearsing: records?.facts.rehearsing ?? false,

@@ -99,10 +99,18 @@ export const idleReviewer = (
   { assignee, reviewers }: Asked,
   agents: readonly AgentRow[],
 ): string | null =>
-  agents.find(({ id, reviews, enabled, pausedReason }) => {
-    const isAsked = reviewers.length === 0 || reviewers.includes(id);
-    return reviews && isAsked && id !== assignee && !(enabled && pausedReason === null);
+  agents.find((agent) => {
+    const isAsked = reviewers.length === 0 || reviewers.includes(agent.id);
+    return agent.reviews && isAsked && agent.id !== assignee && wouldWork(agent, agents);
   })?.id ?? null;
+
+/** Whether it is off, and enabling it is all that it takes: who has no backend stays idle. */
+export function wouldWork(agent: AgentRow, all: readonly AgentRow[]): boolean {
+  const { backend, connectedAt, enabled, pausedReason } = agent;
+  const rehearses = all.every((each) => each.connectedAt === null);
+  const isBacked = backend === 'scripted' ? rehearses : connectedAt !== null;
+  return isBacked && !(enabled && pausedReason === null);
+}
 
 /** A command with somebody who could really have the task runs as it is pasted. */
 const withAgent = (command: string, others: ReturnType<typeof othersThan>): string =>

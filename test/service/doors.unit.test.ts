@@ -78,6 +78,34 @@ describe('locked doors', () => {
     ]);
   });
 
+  test('a LEAD is nobody who executes by himself, and is not the one to enable', () => {
+    const lead = agent('lead', { type: 'LEAD' });
+    const reviewer = agent('reviewer', { reviews: true });
+    const squad = (...executors: AgentRow[]) =>
+      doorsOfRecords(house(), policies(), [lead, ...executors, reviewer], []);
+    const closed = squad(agent('implementer', off), agent('writer', { ...off, queued: 2 }));
+    expect(closed.find(({ door }) => door === 'no-agent')).toMatchObject({
+      opens: true,
+      command: 'mission agent enable writer',
+    });
+    expect(squad()).toMatchObject([{ door: 'no-agent', command: null, opens: false }]);
+    expect(squad(agent('implementer'), agent('writer', off))).toEqual([]);
+  });
+
+  test('who has no backend is shown: enabling would open nothing', () => {
+    const unbacked = { canWork: false, backend: 'command' } as const;
+    const closed = [agent('implementer', { ...off, ...unbacked }), agent('writer', unbacked)];
+    const found = doorsOfRecords(house(), policies(), [...closed, ...SQUAD.slice(1)], []);
+    expect(found).toMatchObject([{ command: 'mission agent show implementer', opens: false }]);
+    const critics = [
+      agent('implementer'),
+      agent('reviewer', { ...off, ...unbacked, reviews: true }),
+    ];
+    expect(doorsOfRecords(house(), policies(), critics, [])).toMatchObject([
+      { door: 'no-reviewer', command: 'mission agent show reviewer', opens: false },
+    ]);
+  });
+
   test('a limit of 0 is opened by what those who wait for it need', () => {
     const none = policies('execution-limits', { maxDailyPerAgent: 0 });
     const rule = 'execution-limits.maxDailyPerAgent';
