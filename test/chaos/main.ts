@@ -16,7 +16,7 @@ import { fileTasks } from './office.js';
 import { judge } from './oracle.js';
 import { decide } from './people.js';
 import { describe, type Findings, failuresOf, versionsOf } from './report.js';
-import { open, type Tuned, tune } from './tuning.js';
+import { open, seedOver, type Tuned, tune } from './tuning.js';
 import { agentProcesses, copiesIn, Watch } from './watch.js';
 import { SOURCE, type World } from './world.js';
 
@@ -85,6 +85,7 @@ async function breakThings(): Promise<void> {
 
 /** Nothing is broken, filed or tuned any more: all must end, and leave nothing behind. */
 async function comeToTheEnd(): Promise<Findings> {
+  const reset = await seedOver(world, tuned); // before anything of it is set anew
   const since = Date.now();
   await open(world, tuned);
   while ((await left()) > 0 && Date.now() - since < DRAIN_MS) await sleep(200);
@@ -97,7 +98,7 @@ async function comeToTheEnd(): Promise<Findings> {
   const breaches = await checkInvariants(rig.database);
   const violations = [
     ...(await judge(world)),
-    ...(await policiesAsTuned()),
+    ...reset,
     ...crew.deserters,
     ...breaches.map(({ number, holds, breach }) => `invariant ${number} (${holds}): ${breach}`),
   ];
@@ -133,15 +134,6 @@ async function kindsEnded(): Promise<Record<string, number>> {
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
   return counts;
-}
-
-/** The seed ran over tuned policies again and again: they must be as people have set them. */
-async function policiesAsTuned(): Promise<string[]> {
-  const [row] = await rig.database.sql<{ value: Record<string, unknown> }[]>`
-    select value from policies where name = 'execution-limits' order by version desc limit 1`;
-  return [...tuned].flatMap(([field, value]) =>
-    row?.value[field] === value ? [] : [`${field} is ${row?.value[field]}, set was ${value}`],
-  );
 }
 
 function tell(): void {
