@@ -97,16 +97,16 @@ async function comeToTheEnd(): Promise<Findings> {
   const [copiesLeft, processesLeft] = remains();
   const breaches = await checkInvariants(rig.database);
   const violations = [
-    ...(await judge(world)),
     ...reset,
     ...crew.deserters,
     ...breaches.map(({ number, holds, breach }) => `invariant ${number} (${holds}): ${breach}`),
   ];
+  const lost = await judge(world);
   over.abort();
   await Promise.all(looking);
   return {
     ...{ seed, minutes, drainSeconds, restarts: crew.restarts, copiesLeft, processesLeft },
-    ...{ hits: watch.hits, samples: watch.samples, violations },
+    ...{ hits: watch.hits, samples: watch.samples, lost, violations },
     versions: await versionsOf(world),
     ended: await counted(),
     kinds: await kindsEnded(),

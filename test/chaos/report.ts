@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { FAULTS } from './faults.js';
 import { TASK_KINDS } from './plan.js';
+import { BOUNDS, growthIn, trendOf } from './trend.js';
 import type { Hit, Sample } from './watch.js';
 import type { World } from './world.js';
 
@@ -16,18 +17,16 @@ export interface Findings {
   readonly samples: readonly Sample[];
   readonly ended: Readonly<Record<string, number>>;
   readonly kinds: Readonly<Record<string, number>>;
+  /** What was lost, doubled or stranded, by the oracle: of tasks, runs, turns and results. */
+  readonly lost: readonly string[];
+  /** What else must not be: rules of the record, policies that were reset, workers that ended. */
   readonly violations: readonly string[];
   readonly processesLeft: number;
   readonly copiesLeft: number;
 }
 
-/** How much more than in its second tenth a process may hold in the last one. */
-const GROWTH = 1.25;
-const MEMORY_SLACK = 48 * 2 ** 20;
-const HANDLE_SLACK = 12;
-
-const mean = (numbers: readonly number[]): number =>
-  numbers.reduce((sum, one) => sum + one, 0) / Math.max(1, numbers.length);
+/** A shorter run ends before growth can be told from warming up. */
+const LONG_ENOUGH = 20;
 
 /** `share` of 0.5 is the median. */
 function quantile(numbers: readonly number[], share: number): number {
@@ -35,21 +34,12 @@ function quantile(numbers: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
-/** A figure in the second tenth and in the last tenth of the run. */
-function ends(samples: readonly Sample[], figure: (sample: Sample) => number): [number, number] {
-  const tenth = Math.max(1, Math.floor(samples.length / 10));
-  const early = samples.slice(tenth, 2 * tenth).map(figure);
-  return [mean(early), mean(samples.slice(-tenth).map(figure))];
-}
-
 /** All for which the run has failed; a fault that never hit proves nothing, so it is one. */
 export function failuresOf(findings: Findings): string[] {
-  const { violations, hits, kinds, samples, processesLeft, copiesLeft, minutes } = findings;
-  const growth = (what: string, figure: (sample: Sample) => number, slack: number) => {
-    const [early, late] = ends(samples, figure);
-    return late > early * GROWTH + slack ? [`${what} grew from ${early} to ${late}`] : [];
-  };
+  const { lost, violations, hits, kinds, samples } = findings;
+  const { processesLeft, copiesLeft, minutes } = findings;
   return [
+    ...lost,
     ...violations,
     ...FAULTS.filter((fault) => !hits.some((hit) => hit.fault === fault && hit.underWay > 0)).map(
       (fault) => `no ${fault} has hit anything that was under way`,
@@ -57,13 +47,7 @@ export function failuresOf(findings: Findings): string[] {
     ...TASK_KINDS.filter((kind) => !kinds[kind]).map((kind) => `no task "${kind}" has ended`),
     ...(processesLeft > 0 ? [`${processesLeft} processes of agents are left`] : []),
     ...(copiesLeft > 0 ? [`${copiesLeft} working copies are left`] : []),
-    ...(minutes < 10
-      ? [] // too short to tell growth from warming up
-      : [
-          ...growth('memory of the worker', ({ worker }) => worker.memory, MEMORY_SLACK),
-          ...growth('handles of the worker', ({ worker }) => worker.handles, HANDLE_SLACK),
-          ...growth('handles of Temporal', ({ temporal }) => temporal.handles, HANDLE_SLACK),
-        ]),
+    ...(minutes < LONG_ENOUGH ? [] : growthIn(samples)),
   ];
 }
 
@@ -84,9 +68,28 @@ function machine(): string {
   return `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${kernel}`;
 }
 
+/** What each process held at half time and at the end, by the line, and at most. */
+const trends = (samples: readonly Sample[]): [string, string][] =>
+  BOUNDS.map(({ what, figure, most }) => {
+    const trend = trendOf(samples, figure);
+    const isMemory = 'share' in most;
+    const plain = (value: number) => String(Math.round(isMemory ? value / 2 ** 20 : value));
+    const bound = isMemory ? `${most.share * 100} %` : `${most.more}`;
+    if (trend === null) return [what, 'too few samples'];
+    const peak = plain(Math.max(...samples.map(figure)));
+    const line = `${plain(trend.from)} → ${plain(trend.to)}${isMemory ? ' MB' : ''}`;
+    return [what, `${line} (allowed +${bound}; at most ${peak})`];
+  });
+
+const told = ({ minutes }: Findings): string =>
+  minutes < LONG_ENOUGH
+    ? `Memory and handles are not judged: that takes a run of ${LONG_ENOUGH} minutes.`
+    : `Memory and handles: at half time → at the end, on a line through the samples of the second half
+(the median of all slopes); the worker is the one that no fault hits.`;
+
 /** The report as Markdown. */
-export function describe(world: World, findings: Findings): string {
-  const { hits, samples, violations, ended, kinds } = findings;
+export function describe(world: Pick<World, 'sent' | 'tally'>, findings: Findings): string {
+  const { hits, samples, lost, violations, ended, kinds } = findings;
   const failures = failuresOf(findings);
   const acknowledged = [...world.sent.values()].filter((sent) => sent.acknowledged).length;
   const terminal = Object.values(ended).reduce((sum, one) => sum + one, 0);
@@ -98,9 +101,6 @@ export function describe(world: World, findings: Findings): string {
     return [fault, all.length, busy, seconds(quantile(times, 0.5)), seconds(quantile(times, 0.95))];
   });
   const all = hits.map(({ recoveryMs }) => recoveryMs);
-  const megabytes = ([early, late]: [number, number]) =>
-    `${Math.round(early / 2 ** 20)} → ${Math.round(late / 2 ** 20)} MB`;
-  const whole = ([early, late]: [number, number]) => `${Math.round(early)} → ${Math.round(late)}`;
   const versions = Object.entries(findings.versions).map(([name, value]) => `${name} ${value}`);
   return `# ${findings.minutes} minutes of chaos, seed ${findings.seed}: ${
     failures.length === 0 ? 'passed' : 'FAILED'
@@ -112,24 +112,21 @@ on ${machine()}; ${versions.join(', ')}.
 ${table([
   ['', ''],
   ['tasks acknowledged', acknowledged],
-  ['of these lost, doubled or stranded', violations.length],
+  ['findings of work lost, doubled or stranded', lost.length],
   ['tasks ended, follow-ups included', `${terminal} (${sumUp(ended)})`],
   ['worker kills (SIGKILL)', hits.filter(({ fault }) => fault === 'worker SIGKILL').length],
   ['workers started again', findings.restarts],
   ['recovery p50 / p95', `${seconds(quantile(all, 0.5))} / ${seconds(quantile(all, 0.95))}`],
   ['all ended after the last fault within', `${findings.drainSeconds.toFixed(0)} s`],
-  ['violations', violations.length],
+  ['other violations', violations.length],
   ['processes of agents left', findings.processesLeft],
   ['working copies left', findings.copiesLeft],
-  ['memory of the worker that lived', megabytes(ends(samples, (one) => one.worker.memory))],
-  ['its handles', whole(ends(samples, (one) => one.worker.handles))],
-  ['memory of Temporal', megabytes(ends(samples, (one) => one.temporal.memory))],
-  ['its handles', whole(ends(samples, (one) => one.temporal.handles))],
+  ...trends(samples),
 ])}
 
-Memory and handles: the mean of the second tenth of the run → that of the last. Recovery: from the
-fault until a run has closed after it, the outage itself (up to 3 s; of a stopped worker up to 45 s,
-in which the others work on) included.
+${told(findings)}
+Recovery: from the fault until a run has closed after it, the outage itself included (up to 3 s; of
+a stopped worker up to 45 s, in which the others work on).
 
 ${table([['fault', 'times', 'while work ran', 'recovery p50', 'p95'], ...recovery])}
 

@@ -4,11 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Crew, Fault } from './faults.js';
 import type { World } from './world.js';
 
-/** What was measured at one moment. Memory in bytes. */
+/** Memory in bytes. */
+interface Held {
+  readonly memory: number;
+  readonly handles: number;
+}
+
+/** What was measured at one moment. */
 export interface Sample {
   readonly minute: number;
-  readonly worker: { readonly memory: number; readonly handles: number };
-  readonly temporal: { readonly memory: number; readonly handles: number };
+  readonly worker: Held;
+  readonly temporal: Held;
+  /** Over all its processes, shared memory counted once; each process is a handle. */
+  readonly postgres: Held;
   readonly copies: number;
 }
 
@@ -21,7 +29,7 @@ export interface Hit {
 
 /** Milliseconds between two looks at the records. */
 const LOOK_MS = 100;
-const SAMPLE_MS = 15_000;
+const SAMPLE_MS = 5000;
 
 export class Watch {
   readonly hits: Hit[] = [];
@@ -73,9 +81,11 @@ export class Watch {
     while (!over.aborted) {
       const temporal = processFacts(rig.temporal().child.process.pid);
       const worker = processFacts(crew.survivor.pid);
-      if (temporal && worker) {
+      const postgres = familyFacts(rig.postgres().child.process.pid);
+      if (temporal && worker && postgres) {
         const minute = (Date.now() - this.since) / 60_000;
-        this.samples.push({ minute, worker, temporal, copies: copiesIn(rig.home).length });
+        const copies = copiesIn(rig.home).length;
+        this.samples.push({ minute, worker, temporal, postgres, copies });
       }
       await sleep(SAMPLE_MS, undefined, { signal: over }).catch(() => undefined);
     }
@@ -83,13 +93,35 @@ export class Watch {
 }
 
 /** null: it has just been killed. */
-function processFacts(pid: number): Sample['worker'] | null {
+function processFacts(pid: number): Held | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const memory = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
     return { memory, handles: readdirSync(`/proc/${pid}/fd`).length };
   } catch {
     return null;
+  }
+}
+
+/** Of a server and the processes that it has forked; null: it has just been stopped. */
+function familyFacts(pid: number): Held | null {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+    const shares = [pid, ...children.filter(Boolean).map(Number)].flatMap(shareOf);
+    const memory = shares.reduce((sum, share) => sum + share, 0);
+    return shares.length > 1 ? { memory, handles: shares.length } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A page that several processes map counts for each by its share; of one that is gone, nothing. */
+function shareOf(pid: number): number[] {
+  try {
+    const mapped = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    return [Number(/^Pss:\s+(\d+)/m.exec(mapped)?.[1] ?? 0) * 1024];
+  } catch {
+    return [];
   }
 }
 
