@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { lockedDoor } from '../service/door.js';
+import { helpedBy, lockedDoor } from '../service/door.js';
 import { ServiceError } from '../service/errors.js';
 import type { CanaryFlight, Diagnosis, LockedDoor, Service } from '../service/index.js';
 import { act, type Exits, type Stage } from './act.js';
@@ -149,7 +149,7 @@ function canaryLines({ steps, stands }: CanaryFlight, terminal: Terminal): strin
   const { before, sentence, command, door } = stands;
   const named = door === null ? '' : `; the door: ${door.door} (${door.stage})`;
   const said = `  ✗ ${before.padEnd(13)}${sentence}${named}`;
-  const lead = door === null ? 'opens it:' : leadOf(door);
+  const lead = leadOf(helpedBy(command));
   const help = command === null ? [] : [`    ${lead} ${colors.cyan(ways.inText(command))}`];
   return ['Canary: not through, and cancelled', ...lines, ...wrapped(said, width, ''), ...help];
 }

@@ -30,7 +30,8 @@ const isOwnTemporal = (stack: StackState, asked: string | null): boolean =>
   asked !== null && (asked !== stack.temporalAddress || stack.cliVersion === null);
 
 /** Before the command of a door. */
-export const leadOf = ({ opens }: LockedDoor): string => (opens ? 'opens it:' : 'look:');
+export const leadOf = ({ opens }: Pick<LockedDoor, 'opens'>): string =>
+  opens ? 'opens it:' : 'look:';
 
 /** As it is printed. Only of servers that are away it is ours alone, and may name a command. */
 export const sentenceOf = ({ door, sentence }: LockedDoor, ways: Ways): string =>

@@ -61,7 +61,7 @@ const WAITS: Readonly<Record<WaitReason, WaitFacts>> = {
   },
   'task-paused': { means: 'waits: the task is paused', command: byVerb('resume') },
   'agent-disabled': {
-    means: 'waits for its agent, which is disabled',
+    means: 'waits for its agent, which is off',
     command: ({ value }) => (value ? `mission agent enable ${value}` : 'mission agent list'),
   },
   'no-reviewer': {

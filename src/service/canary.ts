@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
 import { type Flight, readFlight } from '../../drizzle/read-canary.js';
+import { readAgents } from '../../drizzle/read-house.js';
 import { endTask, fileTask, readForBegin } from '../../drizzle/steps.js';
 import { MissionError } from '../client/errors.js';
 import { CANARY_PREFIX } from '../contract.js';
@@ -9,6 +10,7 @@ import { parseTaskRequest } from '../schema/request.js';
 import type { ServiceDeps } from './deps.js';
 import { type DoorStage, type LockedDoor, STAGES } from './door.js';
 import { examine } from './examine.js';
+import { asWait } from './waits.js';
 import { wake } from './wake.js';
 
 /** The stages that a canary passes, in their order. */
@@ -81,7 +83,7 @@ export async function sendCanary(deps: ServiceDeps, options: CanaryOptions): Pro
   } catch (error) {
     if (!(error instanceof MissionError)) throw error;
   }
-  const standing = whereItStands(deps, log.next, last, workflowId);
+  const standing = whereItStands(deps, log.next, last, { workflowId, ...request });
   const stands = await standing.finally(() => end(deps, id, workflowId));
   return { through: false, steps: log.steps, stands };
 }
@@ -121,6 +123,8 @@ class Log {
   }
 }
 
+const NO_TASK = 'the canary';
+
 const STAGE_BEFORE: Readonly<Record<StepName, DoorStage>> = {
   filed: 'database',
   started: 'worker',
@@ -134,19 +138,21 @@ async function whereItStands(
   deps: ServiceDeps,
   before: StepName,
   flight: Flight | null,
-  workflowId: string,
+  canary: { workflowId: string; assignee: string; reviewers: readonly string[] },
 ): Promise<CanaryFlight['stands']> {
-  const { doors } = await examine(deps);
+  const { doors, records } = await examine(deps, readAgents);
   const [first = null] = doors;
   const at = STAGES.indexOf(STAGE_BEFORE[before]);
   const door = doors.find(({ stage }) => STAGES.indexOf(stage) >= at) ?? first;
   const wait = flight?.wait ?? null;
   if (wait !== null) {
-    const { sentence, command } = explainWait(wait, { label: 'the canary' });
-    const ofRule = wait.rule?.startsWith('execution-limits') ? command : null;
-    return { before, sentence: `it ${sentence}`, command: door?.command ?? ofRule, door };
+    const shown = asWait(wait, canary, records?.agents ?? []);
+    const { sentence, command } = explainWait(shown, { label: NO_TASK });
+    // What a person would say to a task he cannot say to a canary.
+    const own = command?.includes(NO_TASK) ? null : command;
+    return { before, sentence: `it ${sentence}`, command: door?.command ?? own, door };
   }
-  const fails = await whatFails(deps, workflowId);
+  const fails = await whatFails(deps, canary.workflowId);
   const why = fails ?? flight?.says ?? null;
   const sentence =
     before === 'started' && fails === null

@@ -1,10 +1,10 @@
+import { checkInvariants } from '../../drizzle/invariants.js';
 import { readActiveRuns } from '../../drizzle/read-active.js';
 import { readSettings, readThrottled } from '../../drizzle/read-doors.js';
 import {
   type AgentRow,
   type HouseFacts,
   type PolicyRow,
-  readAgents,
   readHouse,
   readPolicies,
   readSummary,
@@ -14,12 +14,14 @@ import {
 import type { Engine, Poller, Store } from '../client/engine.js';
 import { MissionError } from '../client/errors.js';
 import { UPKEEP_ID } from '../contract.js';
+import { brokenInvariants } from './broken.js';
 import { type CountedWait, countWaits } from './count-waits.js';
 import type { ServiceDeps } from './deps.js';
 import { inOrder, type LockedDoor, lockedDoor } from './door.js';
 import { doorsOfRecords } from './doors.js';
 import { otherStore } from './other-store.js';
 import { isLive } from './pollers.js';
+import { squadOf } from './roster.js';
 import { standingTasks } from './standing.js';
 
 /** The house as it was found; null where its server is away. */
@@ -42,9 +44,15 @@ export interface Examined {
   readonly doors: readonly LockedDoor[];
 }
 
-/** Looks at all that runs really use. Answers also when both servers are away. */
-export async function examine(deps: ServiceDeps): Promise<Examined> {
-  const [records, temporal] = await Promise.all([lookAtRecords(deps), lookAtTemporal(deps)]);
+/**
+ * Looks at all that runs really use. Answers also when both servers are away. Who looks behind a
+ * canary sees it in the line.
+ */
+export async function examine(deps: ServiceDeps, readSquad = squadOf): Promise<Examined> {
+  const [records, temporal] = await Promise.all([
+    lookAtRecords(deps, readSquad),
+    lookAtTemporal(deps),
+  ]);
   const { found } = records;
   const { found: seen } = temporal;
   const other = found && seen ? otherStore(found.facts, seen.store) : [];
@@ -65,22 +73,27 @@ export async function examine(deps: ServiceDeps): Promise<Examined> {
 
 type Look<T> = { readonly found: T | null; readonly doors: readonly LockedDoor[] };
 
-async function lookAtRecords(deps: ServiceDeps): Promise<Look<NonNullable<Examined['records']>>> {
+async function lookAtRecords(
+  deps: ServiceDeps,
+  readSquad: typeof squadOf,
+): Promise<Look<NonNullable<Examined['records']>>> {
   const { database } = deps;
   try {
     const [facts, policies, agents, summary, waits, ...rest] = await Promise.all([
       readHouse(database),
       readPolicies(database),
-      readAgents(database),
+      readSquad(database),
       readSummary(database),
       readWaits(database),
       readSettings(database),
       readThrottled(database),
       readActiveRuns(database),
+      checkInvariants(database),
     ]);
-    const [settings, throttled, active] = rest;
+    const [settings, throttled, active, breaches] = rest;
     const behind = { settings, throttled, active };
-    const doors = doorsOfRecords(facts, policies, agents, waits, behind);
+    const locked = doorsOfRecords(facts, policies, agents, waits, behind);
+    const doors = [...locked, ...brokenInvariants(breaches)];
     return { found: { facts, policies, agents, summary, waits: countWaits(waits) }, doors };
   } catch (error) {
     const reason = error instanceof Error ? error.message || String(error) : String(error);

@@ -4,12 +4,13 @@ import { nearest } from '../domain/text.js';
 import type { ServiceDeps } from './deps.js';
 import { runsWaiting } from './doors.js';
 import { ServiceError } from './errors.js';
+import { squadOf } from './roster.js';
 import { wake } from './wake.js';
 
-export const listAgents = ({ database }: ServiceDeps): Promise<AgentRow[]> => readAgents(database);
+export const listAgents = ({ database }: ServiceDeps): Promise<AgentRow[]> => squadOf(database);
 
 export async function showAgent({ database }: ServiceDeps, id: string): Promise<AgentRow> {
-  const all = await readAgents(database);
+  const all = await squadOf(database);
   const found = all.find((agent) => agent.id === id);
   if (found === undefined) throw unknownAgent(id, all);
   return found;

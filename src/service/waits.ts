@@ -151,11 +151,13 @@ const wait = (reason: WaitReason, known: Partial<Wait>): Wait => ({
 });
 
 /** As people read it: a rule with its value and version, or the agent that it is about. */
-function asWait(run: RunWait, task: TaskRow, agents: readonly AgentRow[]): Wait {
+export function asWait(run: RunWait, task: Asked, agents: readonly AgentRow[]): Wait {
   const { reason, since, place, detail, agent, enough } = run;
   switch (reason) {
-    case 'agent-disabled':
-      return wait(reason, { since, value: agent, detail: `${agent}: ${detail}` });
+    case 'agent-disabled': {
+      const how = run.value === 'disabled' ? 'disabled' : `paused: ${detail}`;
+      return wait(reason, { since, value: agent, detail: `${agent} is ${how}` });
+    }
     case 'no-backend':
       return wait(reason, { since, value: agent, detail: agent });
     case 'no-reviewer':

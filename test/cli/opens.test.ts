@@ -146,6 +146,8 @@ test('a broken invariant is looked at: no command mends it', async () => {
   const task = await file(house, {});
   await task.result();
   await house.database.sql`update tasks set landed_from = 'other' where status = 'DONE'`;
+  expect(await doors()).toMatchObject([{ door: 'invariant-broken', opens: false }]);
+  expect((await mission('status')).code).toBe(1);
   const ran = await mission('doctor');
   expect(ran.code).toBe(1);
   expect(ran.stdout).toMatch(/✗ invariants +invariant-broken: invariant 1 /);

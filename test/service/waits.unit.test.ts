@@ -152,6 +152,14 @@ describe('why a task stands still', () => {
     });
   });
 
+  test.each([
+    [{ value: 'disabled', detail: 'disabled' }, 'implementer is disabled'],
+    [{ value: 'paused', detail: '3 runs failed' }, 'implementer is paused: 3 runs failed'],
+  ])('an agent that is off is named once, and how it is off: %o', (known, how) => {
+    const still = standstillOf(queued({ reason: 'agent-disabled', ...known }), around);
+    expect(still?.sentence).toBe(`waits for its agent, which is off: ${how}`);
+  });
+
   test('the squad is paused by whom, and why', () => {
     const paused = queued({ reason: 'squad-paused', value: 'person:ann', detail: 'lunch' });
     expect(standstillOf(paused, around)?.sentence).toBe(
