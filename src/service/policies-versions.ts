@@ -5,7 +5,7 @@ import type { ServiceDeps } from './deps.js';
 import { ServiceError } from './errors.js';
 import { change, type PolicySet, showPolicies } from './policies.js';
 
-/** A field that differs, with the version that made it so: who, when and why. */
+/** A field that differs, with the version that set the value after: who, when and why. */
 export interface AuthoredChange extends FieldChange {
   readonly version: number;
   readonly by: string;
@@ -45,25 +45,21 @@ export async function diffPolicy(
     const both = `--from and --to: both are version ${to.version} of ${name}`;
     throw new ServiceError('usage', `${both}; name two: mission policy history ${name}`);
   }
-  const changes = changedFields(from, to).map((each) => authored(each, history, from, to));
+  const changes = changedFields(from, to).map((each) => authored(each, history, to));
   return { name, from, to, changes };
 }
 
-/** Whose change it is: the last version between the two that touched the field. */
-function authored(
-  each: FieldChange,
-  history: readonly PolicyRow[],
-  one: PolicyRow,
-  other: PolicyRow,
-): AuthoredChange {
-  const first = Math.min(one.version, other.version);
-  const last = Math.max(one.version, other.version);
+/** Whose value it is that stands AFTER: of the version that set it, wherever one compares from. */
+function authored(each: FieldChange, history: readonly PolicyRow[], to: PolicyRow): AuthoredChange {
   const author = history.find((row, index) => {
     const before = history[index + 1];
-    if (row.version > last || row.version <= first || before === undefined) return false;
-    return changedFields(before, row).some(({ field }) => field === each.field);
+    if (row.version > to.version) return false;
+    // What nobody has changed since is the first version's own.
+    return (
+      before === undefined || changedFields(before, row).some(({ field }) => field === each.field)
+    );
   });
-  const { version, by, door, why, createdAt: at } = author ?? other;
+  const { version, by, door, why, createdAt: at } = author ?? to;
   return { ...each, version, by, door, why, at };
 }
 

@@ -7,7 +7,7 @@ import {
   type PolicyName,
 } from '../domain/policy.js';
 import { nearest } from '../domain/text.js';
-import { InvalidPolicyValue, parsePolicyEdit } from '../schema/policy.js';
+import { InvalidPolicyValue, parsePolicyEdit, parsePolicyValue } from '../schema/policy.js';
 import type { ServiceDeps } from './deps.js';
 import { WITHOUT_POLICY } from './doors.js';
 import { ServiceError } from './errors.js';
@@ -64,7 +64,10 @@ export async function switchPolicy(
 /** The value after edits as people type them. */
 export function edited(now: PolicyRow, edits: readonly string[]): PolicyRow['value'] {
   try {
-    return parsePolicyEdit(now.name, now.value, edits);
+    const value = parsePolicyEdit(now.name, now.value, edits);
+    // `-0` is 0 to everybody, and would be printed as it was typed.
+    const plain = Object.entries(value).map(([field, each]) => [field, each === 0 ? 0 : each]);
+    return parsePolicyValue(now.name, Object.fromEntries(plain));
   } catch (error) {
     if (!(error instanceof InvalidPolicyValue)) throw error;
     // Whoever types `SPC,LEAD` has typed one value: places in it mean nothing to him.

@@ -34,8 +34,22 @@ describe('versions', () => {
     const two = await mission('policy', 'diff', 'spawn', '--from', '1', '--to', '2');
     expect(two.stdout).toMatch(/maxDepth +3 +4 +2 +.*person:.*\(unverified\) +deeper/);
     expect(two.stdout).not.toContain('maxPerTree');
-    const back = await mission('policy', 'diff', 'spawn', '--from', '2', '--to', '1');
-    expect(back.stdout).toMatch(/maxDepth +4 +3 +2/);
+  });
+
+  test('diff back: the value after is of whoever set it, not of whoever changed it later', async () => {
+    const diff = async (from: string, to: string) => {
+      const ran = await mission('policy', 'diff', 'spawn', '--from', from, '--to', to, '--json');
+      return documentOf(ran).changes;
+    };
+    const seeded = { version: 1, by: 'system:seed', door: 'system' };
+    expect(await diff('2', '1')).toMatchObject([
+      { field: 'maxDepth', before: 4, after: 3, ...seeded },
+    ]);
+    expect(await diff('4', '2')).toMatchObject([
+      { field: 'maxDepth', before: 5, after: 4, version: 2, why: 'deeper' },
+      { field: 'maxPerTree', before: 30, after: 20, ...seeded },
+      { field: 'enabled', before: false, after: true, ...seeded },
+    ]);
   });
 
   test('rollback makes a new version with the old value, audited, and rewrites none', async () => {
@@ -77,6 +91,13 @@ describe('versions', () => {
     const refused = await mission('policy', ...args);
     expect(refused).toMatchObject({ code, stdout: '' });
     expect(refused.stderr).toContain(message);
+  });
+
+  test('a nought is a nought, however it is typed', async () => {
+    const none = await set('execution-limits', 'maxDailyPerAgent=-0');
+    expect(none.stdout).toContain('maxDailyPerAgent: 50 → 0');
+    expect(none.stdout).not.toContain('-0');
+    await set('execution-limits', 'maxDailyPerAgent=50');
   });
 
   test('a rollback of a limit releases at once what waits for it', async () => {
