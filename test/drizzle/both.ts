@@ -29,7 +29,7 @@ export function onModel(deeds: readonly Deed[], record: Model, timeZone: string)
 }
 
 function snapshotOf(record: Model, waits: boolean): unknown {
-  const { tasks, runs, agents, decisions, policies, squadPaused, landings, today }: World =
+  const { tasks, runs, agents, decisions, policies, audit, squadPaused, landings, today }: World =
     record.world;
   return {
     tasks: tasks.map((t) => [
@@ -45,11 +45,28 @@ function snapshotOf(record: Model, waits: boolean): unknown {
     ]),
     agents: agents.map((a) => [a.id, a.type, a.enabled, a.paused]),
     decisions: decisions.map((d) => [d.task, d.question, d.decision, d.by].join(' ')).sort(),
-    policies: policies.length,
+    policies: policies
+      .map((p) => [p.name, p.version, p.enabled, p.by, entriesOf(p.value)] as const)
+      .sort(
+        ([one, version], [other, than]) =>
+          (one < other ? -1 : 1) * Number(one !== other) || version - than,
+      ),
+    audit: audit.flatMap(({ by, action, subject, detail = {} }) =>
+      action.startsWith('task.') ? [] : [[by, action, subject, plainly(detail)]],
+    ),
     landings: landings.map((l) => `${l.task} ${l.number} ${l.outcome}`).sort(),
     squadPaused,
   };
 }
+
+/** Fields in the order of their names. */
+const entriesOf = (value: object): [string, unknown][] =>
+  Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+const plainly = (detail: object): [string, unknown][] =>
+  entriesOf(detail).map(([field, value]) => [
+    field,
+    typeof value === 'object' && value !== null ? entriesOf(value) : value,
+  ]);
 
 /** One connection; its transaction is rolled back after each sequence: a fresh record. */
 export class Real {

@@ -85,6 +85,88 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
     instead: 'if found then',
     of: 'if false then',
   },
+  {
+    why: 'a policy keeps the value that it had',
+    function: '^set_policy$',
+    instead: `coalesce(nullif(p -> 'value', 'null'), v_now.value), p ->> 'by'`,
+    of: `v_now.value, p ->> 'by'`,
+  },
+  {
+    why: 'a field of a policy is stored as another figure',
+    function: '^set_policy$',
+    instead: `coalesce(nullif(p -> 'value', 'null'), v_now.value), p ->> 'by'`,
+    of: `case v_now.name when 'spawn' then p -> 'value' || '{"maxDepth": 9}'
+      else coalesce(nullif(p -> 'value', 'null'), v_now.value) end, p ->> 'by'`,
+  },
+  {
+    why: 'a policy that is switched off stays on',
+    function: '^set_policy$',
+    instead: `coalesce((p ->> 'enabled')::boolean, v_now.enabled)`,
+    of: 'true',
+  },
+  {
+    why: 'a version of a policy names nobody',
+    function: '^set_policy$',
+    instead: `v_now.value), p ->> 'by', p ->> 'door'`,
+    of: `v_now.value), 'system:seed', p ->> 'door'`,
+  },
+  {
+    why: 'a version that nobody has seen is overwritten',
+    function: '^set_policy$',
+    instead: `if (p ->> 'baseVersion')::integer <> v_now.version then`,
+    of: 'if false then',
+  },
+  {
+    why: 'a change of a policy leaves no audit row',
+    function: '^set_policy$',
+    instead: `'enabled', coalesce((p ->> 'enabled')::boolean, v_now.enabled), 'why', p ->> 'why'));`,
+    of: `'enabled', coalesce((p ->> 'enabled')::boolean, v_now.enabled), 'why', p ->> 'why'));
+  alter table audit disable trigger append_only;
+  delete from audit where action = 'policy.set';
+  alter table audit enable trigger append_only;`,
+  },
+  {
+    why: 'the audit of a policy names another person',
+    function: '^set_policy$',
+    instead: `values (p ->> 'by', p ->> 'door', 'policy.set'`,
+    of: `values (v_now."by", p ->> 'door', 'policy.set'`,
+  },
+  {
+    why: 'the audit of a policy tells another value than the one before',
+    function: '^set_policy$',
+    instead: `'before', v_now.value`,
+    of: `'before', p -> 'value'`,
+  },
+  {
+    why: 'the audit of an agent tells the opposite',
+    function: '^set_agent$',
+    instead: `then 'agent.enable' else 'agent.disable'`,
+    of: `then 'agent.disable' else 'agent.enable'`,
+  },
+  {
+    why: 'a pause of the squad is told of nobody',
+    function: '^set_squad_paused$',
+    instead: `values (p ->> 'by'`,
+    of: `values ('system:limits'`,
+  },
+  {
+    why: 'a seed puts the first values back',
+    function: '^seed$',
+    instead: 'v_new := false;',
+    of: `v_new := false;
+    alter table policies disable trigger append_only;
+    update policies set value = v_row -> 'value' where name = v_row ->> 'name';
+    alter table policies enable trigger append_only;`,
+  },
+  {
+    why: 'a seed opens what a person has closed, by a version of its own',
+    function: '^seed$',
+    instead: 'v_new := false;',
+    of: `v_new := false;
+    insert into policies (name, version, enabled, value, by, door, why)
+    select n.name, n.version + 1, true, n.value, 'system:seed', 'system', 'first value'
+    from policy_now(v_row ->> 'name') n where not n.enabled;`,
+  },
 ];
 
 test.each(PLANTED)(

@@ -1,6 +1,11 @@
 /** The model's statements in the words of SQL, and SQL's answers in those of the model. */
 import type { Call } from '../simulator/statements.js';
 
+/** Fields of a JSON object in the order of their names. */
+const entries = (column: string): string =>
+  `(select coalesce(jsonb_agg(jsonb_build_array(e.key, e.value) order by e.key collate "C"), '[]')
+    from jsonb_each(${column}) e)`;
+
 /** All that both hold, as one value, in the order in which it came to be. */
 export const snapshot = (waits: boolean): string => `select jsonb_build_object(
   'tasks', (select coalesce(jsonb_agg(jsonb_build_array(number, status, blocked, blocked_step,
@@ -17,7 +22,13 @@ export const snapshot = (waits: boolean): string => `select jsonb_build_object(
   'decisions', (select coalesce(jsonb_agg(concat_ws(' ', task_id, question, decision, "by")
       order by concat_ws(' ', task_id, question, decision, "by") collate "C"), '[]')
       from decisions),
-  'policies', (select count(*) from policies),
+  'policies', (select jsonb_agg(jsonb_build_array(name, version, enabled, "by",
+      ${entries('value')}) order by name collate "C", version) from policies),
+  'audit', (select coalesce(jsonb_agg(jsonb_build_array(principal, action, subject,
+      (select coalesce(jsonb_agg(jsonb_build_array(key, case jsonb_typeof(value)
+        when 'object' then ${entries('value')} else value end) order by key collate "C"), '[]')
+        from jsonb_each(detail - 'why'))) order by id), '[]')
+      from audit where action not like 'task.%'),
   'landings', (select coalesce(jsonb_agg(concat_ws(' ', task_id, number, outcome)
       order by concat_ws(' ', task_id, number, outcome) collate "C"), '[]') from landings),
   'squadPaused', (select squad_paused from installation)) as now`;

@@ -84,10 +84,11 @@ const DOING: Readonly<Record<keyof typeof DEEDS, Doing>> = {
     else driver.call('retype', { agent: 'implementer', type: one % 2 ? 'LEAD' : 'SPC' });
   },
   agent(driver, one, two) {
-    driver.call('set_agent', { agent: pickAgent(one), enabled: two % 3 > 0, by: 'person:ann' });
+    const by = personOf(two);
+    driver.call('set_agent', { agent: pickAgent(one), enabled: two % 3 > 0, by });
   },
   squad(driver, one) {
-    driver.call('set_squad_paused', { paused: one % 3 === 0, by: 'person:ann' });
+    driver.call('set_squad_paused', { paused: one % 3 === 0, by: personOf(one) });
   },
   seed(driver) {
     const policies = driver.record.world.policies.filter(({ version }) => version === 1);
@@ -170,5 +171,8 @@ function setPolicy(
 ): void {
   const { version } = driver.record.policyNow(name);
   const baseVersion = current ? version : version - 1;
-  driver.call('set_policy', { name, baseVersion, value, enabled, by: 'person:ann' });
+  const by = personOf(version);
+  driver.call('set_policy', { name, baseVersion, value, enabled, by });
 }
+
+const personOf = (one: number): string => (one % 2 ? 'person:ann' : 'person:bob');

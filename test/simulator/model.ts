@@ -225,7 +225,8 @@ export class Model extends Tasks {
     const version = now.version + 1;
     const { enabled = now.enabled, value = now.value } = given;
     this.world.policies.push({ name, version, enabled, value, by });
-    this.world.audit.push({ by, action: 'policy.set', subject: name });
+    const detail = { before: now.value, after: value, wasEnabled: now.enabled, enabled };
+    this.world.audit.push({ by, action: 'policy.set', subject: name, detail });
     return { kind: 'set', version, wake: this.promote() };
   }
   set_agent({ agent, enabled, by }: { agent: string; enabled: boolean; by: string }) {

@@ -136,7 +136,13 @@ export interface World {
   readonly runs: Run[];
   readonly decisions: Decision[];
   readonly policies: PolicyVersion[];
-  readonly audit: { readonly by: string; readonly action: string; readonly subject: string }[];
+  readonly audit: {
+    readonly by: string;
+    readonly action: string;
+    readonly subject: string;
+    /** Of configuration: what it was before and after. */
+    readonly detail?: Readonly<Record<string, unknown>>;
+  }[];
   readonly landings: { readonly task: string; readonly number: number; readonly outcome: string }[];
   readonly messages: Map<string, { error: string | null; step: string | null; how: string | null }>;
   squadPaused: boolean;
