@@ -1,4 +1,5 @@
-import { cpus, loadavg, totalmem } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import type { CellResult } from './cell.js';
 import { FAULT_NAMES, type FaultName } from './faults.js';
 import { STEP_NAMES, type StepName } from './steps.js';
@@ -38,6 +39,17 @@ export function summaryOf(results: readonly CellResult[]): string {
 export interface Versions {
   readonly temporal: string;
   readonly postgres: string;
+  readonly git: string;
+  /** Of the product; with what was changed since and not committed, it says so. */
+  readonly commit: string;
+}
+
+/** What is under test here and now. */
+export function versionsHere(servers: Pick<Versions, 'temporal' | 'postgres'>): Versions {
+  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--', ':!docs') === '' ? '' : ' with changes';
+  const commit = `${git('rev-parse', '--short=12', 'HEAD')}${changed}`;
+  return { ...servers, commit, git: git('version').split(' ')[2] ?? '' };
 }
 
 /** The page that a whole run leaves in `docs/proof`. */
@@ -45,6 +57,8 @@ export function pageOf(results: readonly CellResult[], versions: Versions): stri
   const memory = Math.round(totalmem() / 2 ** 30);
   const date = new Date().toISOString().slice(0, 10);
   const load = loadavg().map((each) => each.toFixed(1));
+  const kernel = release().split('.').slice(0, 2).join('.');
+  const [cpu] = cpus();
   return `# The kill matrix
 
 What breaks at which call, and how long it takes until every task of the cell has ended.
@@ -63,9 +77,15 @@ and after, runs in \`npm test\`.
 
 ${summaryOf(results)}
 
-${date}, ${cpus().length} cores, ${memory} GiB of memory, Node ${process.version.slice(1)},
-Temporal CLI ${versions.temporal}, Postgres ${versions.postgres}; both servers flush to disk. Load
-average at the end: ${load.join(', ')} (what else the machine did is in these figures). Seconds:
+- Commit: ${versions.commit}. Every cell is run, in the order of the table: nothing is drawn, so
+  there is no seed.
+- Versions: Node ${process.version.slice(1)}, Temporal CLI ${versions.temporal}, \
+Postgres ${versions.postgres}, git ${versions.git}; both servers flush to disk.
+- Machine, on ${date}: ${cpus().length} cores (${cpu?.model.trim()}), ${memory} GiB of memory, \
+${type()} ${kernel}, ${process.arch}.
+  Load average at the end: ${load.join(', ')} (what else the machine did is in these figures).
+
+Seconds:
 
 ${tableOf(results)}
 `;
