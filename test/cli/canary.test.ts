@@ -18,7 +18,12 @@ interface Flown {
   readonly canary: {
     readonly through: boolean;
     readonly steps: { step: string; ms: number }[];
-    readonly stands: { before: string; sentence: string; door: { door: string } | null } | null;
+    readonly stands: {
+      readonly before: string;
+      readonly sentence: string;
+      readonly command: string | null;
+      readonly door: { door: string } | null;
+    } | null;
   };
 }
 
@@ -44,7 +49,13 @@ const rows = async () => {
 };
 const figures = async () => {
   const { summary, openTasks } = documentOf(await mission('status', '--json'));
-  return { summary, openTasks };
+  const { agents } = documentOf<{ agents: Record<string, unknown>[] }>(
+    await mission('agent', 'list', '--json'),
+  );
+  const load = agents.map(({ id, running, queued, chargedToday }) => {
+    return { id, running, queued, chargedToday };
+  });
+  return { summary, openTasks, load };
 };
 /** Its rows are removed once upkeep has cleaned its files. */
 const gone = () =>
@@ -71,7 +82,20 @@ test('it gets through the whole pipe, and no list, figure or number shows it', a
   expect(sent?.n).toBe(1);
   // Its record is still there, and hidden.
   expect(documentOf<{ tasks: [] }>(await mission('task', 'list', '--json')).tasks).toEqual([]);
+  // Its rows are removed once it has ended for a while: so long it is asked for.
+  await house.database.sql`update tasks set ended_at = ended_at + interval '1 hour' where canary`;
+  const [{ charged } = { charged: 0 }] = await house.database.sql<{ charged: number }[]>`
+    select sum(runs)::integer as charged from spend`;
+  expect(charged).toBe(2);
   expect(await figures()).toEqual(counted);
+  const [kept] = await house.database.sql<{ id: string; number: number }[]>`
+    select id, number from tasks where canary`;
+  for (const name of [`T-${kept?.number}`, String(kept?.id)]) {
+    const asked = await mission('task', 'show', name);
+    expect(asked).toMatchObject({ code: 3, stdout: '' });
+    expect(asked.stderr).toContain('T-2000000001 is no task: the doctor sent it');
+  }
+  await house.database.sql`update tasks set ended_at = ended_at - interval '1 hour' where canary`;
   const client = await connect({ ...temporal(), taskQueue: house.taskQueue });
   expect((await client.tasks.list()).map(({ workflowId }) => workflowId).join()).not.toContain(
     'canary',
@@ -102,6 +126,40 @@ test('what stops it is named by stage and door; it is cancelled and leaves nothi
   await gone();
   expect(await rows()).toEqual(before);
 }, 180_000);
+
+test.each([
+  [
+    'the squad paused',
+    ['pause', '--why', 'out to lunch'],
+    ['resume'],
+    /^it waits: the squad is paused by person:\S+: out to lunch$/,
+    'squad-paused',
+    /mission resume$/,
+  ],
+  [
+    'its agent off',
+    ['agent', 'disable', 'implementer'],
+    ['agent', 'enable', 'implementer'],
+    /^it waits for its agent, which is off: implementer is disabled$/,
+    'agent-off-with-work',
+    /mission agent enable implementer$/,
+  ],
+])(
+  '%s: its sentence is the one that `why` has',
+  async (_name, lock, open, says, door, opens) => {
+    await mission(...lock);
+    const ran = await mission('doctor', '--canary', '--timeout', '3', '--json');
+    expect(documentOf<Flown>(ran).canary.stands).toMatchObject({
+      before: 'executed',
+      sentence: expect.stringMatching(says),
+      command: expect.stringMatching(opens),
+      door: { door },
+    });
+    await mission(...open);
+    await gone();
+  },
+  180_000,
+);
 
 test('without a worker it stands before it is started, in words', async () => {
   const before = await rows();
