@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import { counted } from '../domain/text.js';
 import type { Repaired } from '../service/index.js';
 import { act, actOnService, type Exits, type Stage } from './act.js';
 import { doorHere, leadOf, notWatched, sentenceOf } from './doors-here.js';
 import { EXIT, UsageError } from './exit.js';
 import type { House, StackState, StatusDocument } from './house.js';
+import { released } from './policy.js';
 import { seconds } from './seconds.js';
 import { columnsOf, wrapped } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
@@ -57,8 +59,7 @@ export function addHouse(program: Command, house: House, exits: Exits): void {
         actOnService(house, exits, options, async ({ service, terminal }) => {
           const done = await service.pause(paused, reasonOf(options) ?? 'no reason given');
           const what = paused ? 'the squad is paused: nothing starts' : 'the squad goes on';
-          const runs = done.released === 0 ? '' : `; ${done.released} runs start`;
-          terminal.answer(`${what}${runs}`, done);
+          terminal.answer(`${what}${released(done)}`, done);
           if (paused) terminal.hint(['mission resume']);
           return undefined;
         }),
@@ -85,8 +86,8 @@ function repairText({ rebound, started, running, closed }: Repaired): string {
     ...(rebound ? ['bound the Temporal store that runs now'] : []),
     started.length === 0
       ? 'no workflow is missing'
-      : `started ${started.length} missing workflows: ${started.join(', ')}`,
-    `${running} run`,
+      : `started ${counted(started.length, 'missing workflow', 'missing workflows')}: ${started.join(', ')}`,
+    counted(running, 'runs', 'run'),
     ...(closed.length === 0 ? [] : [`ended in Temporal, closed by upkeep: ${closed.join(', ')}`]),
   ];
   return parts.join('; ');

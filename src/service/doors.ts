@@ -191,8 +191,15 @@ function withoutOwnReviewer(
 ): LockedDoor {
   const idle = idleReviewer(wait, agents);
   const [elsewhere = null] = reviewElsewhere(wait, agents);
-  const who = wait.reviewers.length === 0 ? 'who may' : wait.reviewers.join(', ');
-  const sentence = `${taskLabel(wait.number)} waits for a reviewer (${who}), and none can work`;
+  const { number, reviewers } = wait;
+  const away = reviewers.filter(
+    (name) => !agents.some(({ id, canWork }) => id === name && canWork),
+  );
+  const who =
+    away.length === 0
+      ? 'and none who may review it can work'
+      : `and ${away.join(' and ')}, whom it names, cannot work`;
+  const sentence = `${taskLabel(number)} waits for a reviewer, ${who}`;
   const command = idle === null ? elsewhere : `mission agent enable ${idle}`;
   return lockedDoor('no-reviewer', sentence, command, settingOf(`agent ${idle}`));
 }

@@ -72,7 +72,7 @@ describe('locked doors', () => {
     expect(doors).toMatchObject([
       {
         door: 'no-reviewer',
-        sentence: 'T-5 waits for a reviewer (tester), and none can work',
+        sentence: 'T-5 waits for a reviewer, and tester, whom it names, cannot work',
         command: 'mission agent enable tester',
       },
     ]);
@@ -104,6 +104,19 @@ describe('locked doors', () => {
     expect(doorsOfRecords(house(), policies(), critics, [])).toMatchObject([
       { door: 'no-reviewer', command: 'mission agent show reviewer', opens: false },
     ]);
+  });
+
+  test('a task that names no reviewer says so in words', () => {
+    const agents = [
+      agent('reviewer', { reviews: true }),
+      agent('tester', { ...off, reviews: true }),
+    ];
+    const doors = doorsOfRecords(house(), policies(), agents, [
+      wait(5, { reason: 'no-reviewer', assignee: 'reviewer' }),
+    ]);
+    expect(doors.at(-1)?.sentence).toBe(
+      'T-5 waits for a reviewer, and none who may review it can work',
+    );
   });
 
   test('a limit of 0 is opened by what those who wait for it need', () => {
