@@ -82,11 +82,10 @@ const DOWN = {
 } as const;
 
 function repairText({ rebound, started, running, closed }: Repaired): string {
+  const missing = counted(started.length, 'missing workflow', 'missing workflows');
   const parts = [
     ...(rebound ? ['bound the Temporal store that runs now'] : []),
-    started.length === 0
-      ? 'no workflow is missing'
-      : `started ${counted(started.length, 'missing workflow', 'missing workflows')}: ${started.join(', ')}`,
+    started.length === 0 ? 'no workflow is missing' : `started ${missing}: ${started.join(', ')}`,
     counted(running, 'runs', 'run'),
     ...(closed.length === 0 ? [] : [`ended in Temporal, closed by upkeep: ${closed.join(', ')}`]),
   ];
