@@ -20,10 +20,11 @@ interface Known {
 
 /**
  * The figures of the limits that throttle a backlog: more waits behind one than it lets through,
- * today or at once. Of slots there may be fewer than usual: then half a minute of waiting is enough,
- * however long the runs take. With as many as usual a line is a house at work, and a door only when
- * it stands: nothing has begun for a minute and twice the time that runs are known to take. Where
- * another door holds the backlog, a figure of 1 is named as the next: no waiting would show it.
+ * today or at once. Of slots there may be fewer than usual: then half a minute of waiting is
+ * enough, however long the runs take. With as many as usual a line is a house at work, and a door
+ * only when it stands: nothing has begun for a minute and twice the time that runs are known to
+ * take. Where another door holds the backlog, a figure of 1 is named as the next: no waiting would
+ * show it.
  */
 export function throttles(rows: readonly Throttled[], known: Known): LockedDoor[] {
   const isHeld = (row: Throttled) =>

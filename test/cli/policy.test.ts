@@ -36,7 +36,7 @@ describe('versions', () => {
     expect(two.stdout).not.toContain('maxPerTree');
   });
 
-  test('diff back: the value after is of whoever set it, and not changed it later', async () => {
+  test('diff back: the value after is of whoever set it, not of a later one', async () => {
     const diff = async (from: string, to: string) => {
       const ran = await mission('policy', 'diff', 'spawn', '--from', from, '--to', to, '--json');
       return documentOf(ran).changes;
