@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
@@ -8,7 +7,17 @@ import { checkInvariants } from '../../drizzle/invariants.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import { approved, eventually, execution, type Filed, file, revision } from '../support/tasks.js';
-import { failing, garbage, hangs, reviews, turnIn, twoTurns } from './reset-parts.js';
+import {
+  expectTurnsOnce,
+  failing,
+  garbage,
+  hangs,
+  heldAtLanding,
+  resetTo,
+  reviews,
+  turnIn,
+  twoTurns,
+} from './reset-parts.js';
 
 const effectsLog = join(tmpdir(), `effects-${uuidv7()}.jsonl`);
 let house: House;
@@ -17,47 +26,10 @@ beforeAll(async () => {
 });
 afterAll(() => house.close());
 
-/** Resets a task's workflow, as a person does in Temporal's Web UI. */
-async function reset(
-  { handle, workflowId }: Filed,
-  to: 'first' | 'second' | 'last',
-  { reapply = true } = {},
-): Promise<void> {
-  const at = await eventually(async () => {
-    const { events } = await handle.fetchHistory();
-    const completed = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
-    expect(completed).not.toEqual([]);
-    return completed.at({ first: 0, second: 1, last: -1 }[to]);
-  });
-  const { runId } = await handle.describe();
-  await house.client.workflowService.resetWorkflowExecution({
-    namespace: house.client.options.namespace,
-    workflowExecution: { workflowId, runId },
-    reason: 'a test',
-    requestId: uuidv7(),
-    resetReapplyType: reapply ? 3 : 2, // all that was said meanwhile, or none of it
-    workflowTaskFinishEventId: at?.eventId ?? null,
-  });
-}
+const reset = (task: Filed, to: 'first' | 'second' | 'last', how?: { reapply: boolean }) =>
+  resetTo(house, task, to, how);
 
-/** No turn was really performed twice, and no number is missing. */
-async function expectOnce(task: Filed): Promise<void> {
-  const runs = await task.runs();
-  const ids = new Set(runs.map(({ id }) => id));
-  const log = await readFile(effectsLog, 'utf8').catch(() => ''); // the first turn makes it
-  const lines = log.split('\n').filter((line) => line !== '');
-  const turns = lines
-    .map((line) => JSON.parse(line))
-    .filter(({ run }) => ids.has(run))
-    .map(({ kind, number, turn }) => `${kind} ${number} turn ${turn}`);
-  expect(turns).toEqual([...new Set(turns)]);
-  for (const kind of ['EXECUTION', 'REVIEW']) {
-    const numbers = runs.filter((run) => run.kind === kind).map(({ number }) => number);
-    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
-  }
-  expect(runs.filter(({ state }) => /QUEUED|ADMITTED|RUNNING/.test(state))).toEqual([]);
-}
-
+const expectOnce = (task: Filed) => expectTurnsOnce(effectsLog, task);
 const turnOf = (task: Filed, kind: string, number?: number) => turnIn(house, task, kind, number);
 
 interface Case {
@@ -196,7 +168,28 @@ describe.each(CASES)('a reset at $at', ({ script = {}, input, reach, goOn, runs 
   });
 });
 
-test('a reset at LANDING, blocked by a dirty worktree', async () => {
+test.each(['first', 'last'] as const)(
+  'a reset at LANDING, behind another landing, to the %s workflow task: it lands once',
+  async (to) => {
+    const { task, repository, letGo } = await heldAtLanding(house);
+    try {
+      await reset(task, to);
+      await eventually(async () => expect((await task.state()).status).toBe('LANDING'));
+      expect(repository.git('log', '--format=%s', 'main')).toBe('Begin');
+    } finally {
+      await letGo();
+    }
+    expect(await task.result()).toMatchObject({ status: 'DONE' });
+    const merges = repository.git('log', '--first-parent', '--format=%s', 'main').split('\n');
+    const { number } = await task.record();
+    expect(merges).toEqual([expect.stringMatching(`^T-${number}: `), 'Begin']);
+    expect(await task.told()).toEqual(plain);
+    await expectOnce(task);
+    expect(await checkInvariants(house.database)).toEqual([]);
+  },
+);
+
+test('a reset at BLOCKED (landing-failed), by a dirty worktree', async () => {
   const repository = await addRepository(house, { landing: 'merge' });
   const task = await file(
     house,

@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkInvariants } from '../../drizzle/invariants.js';
+import { isTerminal, TASK_STATUSES } from '../../src/domain/task.js';
+import { heldAtLanding } from '../e2e/reset-parts.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import {
@@ -24,6 +26,17 @@ beforeAll(async () => {
   house = await openHouse({ effectsLog, upkeep: true });
 });
 afterAll(() => house.close());
+
+/** Lets the landing go that a test has held; answers the subjects that its target has then. */
+let landing: (() => Promise<string[]>) | null = null;
+afterEach(async ({ task: { name } }) => {
+  const lets = landing;
+  landing = null;
+  const [landed = 'Begin', ...before] = (await lets?.()) ?? [];
+  // Whoever terminates asks nobody: a landing hears of it by its next heartbeat, and may be done.
+  if (landed !== 'Begin' && name.startsWith('terminated')) expect(before).toEqual(['Begin']);
+  else expect([landed, ...before]).toEqual(['Begin']);
+});
 
 const hangs = { turns: [{ say: 'a' }], faults: { hangAtTurn: 2 } };
 
@@ -58,6 +71,14 @@ const STATUSES: Record<string, () => Promise<Filed>> = {
     await until(task, 'BLOCKED', 'question');
     return task;
   },
+  async LANDING() {
+    const { task, repository, letGo } = await heldAtLanding(house);
+    landing = async () => {
+      await letGo();
+      return repository.git('log', '--first-parent', '--format=%s', 'main').split('\n');
+    };
+    return task;
+  },
   async 'BLOCKED at its landing'() {
     const repository = await addRepository(house, { landing: 'merge' });
     repository.write('shared.txt', 'dirty\n');
@@ -85,6 +106,11 @@ async function expectEnded(task: Filed, reason: string): Promise<void> {
     expect(copies.filter(({ runId }) => ids.has(runId))).toEqual([]);
   }, 60_000);
 }
+
+test('each status in which a task may be open is here', () => {
+  const open = TASK_STATUSES.filter((status) => !isTerminal(status));
+  expect(Object.keys(STATUSES)).toEqual(expect.arrayContaining(open));
+});
 
 describe.each(Object.entries(STATUSES))('at %s', (_, reach) => {
   test('cancelled in Temporal', async () => {
