@@ -101,7 +101,7 @@ test('a task that only a disabled reviewer may review is a locked door', async (
   const { doors } = await service.status();
   expect(doors.find(({ door }) => door === 'no-reviewer')).toMatchObject({
     stage: 'reviewer',
-    sentence: `T-${number} waits for a reviewer (tester), and none can work`,
+    sentence: `T-${number} waits for a reviewer, and tester, whom it names, cannot work`,
     command: 'mission agent enable tester',
   });
   const { standstill } = await service.tasks.why(`T-${number}`);
