@@ -21,7 +21,7 @@ interface Told {
   readonly effects: readonly Effect[];
 }
 
-/** What record and log tell of a task that has had these runs, every turn of each in one attempt. */
+/** What record and log tell of a task that has had these runs, each of one attempt. */
 function told(course: Course, names: readonly string[], task: Partial<TaskFacts>): Told {
   const written = new Set<string>();
   const effects: Effect[] = [];

@@ -115,7 +115,7 @@ function compareTask(
 
 const titles = (tasks: readonly TaskFacts[]): string[] => tasks.map(({ title }) => title);
 
-/** Each conflict at its landing sends a task back for a cycle; where none can be, none is planned. */
+/** Each conflict at its landing sends a task back; where none can be, none is planned. */
 const plannedRuns = (course: Course, conflicts: number): readonly string[] =>
   course.kind === 'conflict' ? cycles(1 + conflicts) : course.runs;
 

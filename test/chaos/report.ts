@@ -84,8 +84,8 @@ const trends = (samples: readonly Sample[]): [string, string][] =>
 const told = ({ minutes }: Findings): string =>
   minutes < LONG_ENOUGH
     ? `Memory and handles are not judged: that takes a run of ${LONG_ENOUGH} minutes.`
-    : `Memory and handles: at half time → at the end, on a line through the samples of the second half
-(the median of all slopes); the worker is the one that no fault hits.`;
+    : `Memory and handles: at half time → at the end, on a line through the samples of the second
+half (the median of all slopes); the worker is the one that no fault hits.`;
 
 /** The report as Markdown. */
 export function describe(world: Pick<World, 'sent' | 'tally'>, findings: Findings): string {

@@ -45,8 +45,8 @@ interface Bound {
 }
 
 /**
- * The worker lives through the whole run. Servers are killed again and again, and what each next one
- * holds depends on what is stored by then: so they have more room.
+ * The worker lives through the whole run. Servers are killed again and again, and what each next
+ * one holds depends on what is stored by then: so they have more room.
  */
 export const BOUNDS: readonly Bound[] = [
   { what: 'memory of the worker', figure: ({ worker }) => worker.memory, most: { share: 0.1 } },

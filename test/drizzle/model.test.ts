@@ -119,8 +119,8 @@ const PLANTED: readonly (Planted & { readonly why: string })[] = [
   {
     why: 'a change of a policy leaves no audit row',
     function: '^set_policy$',
-    instead: `'enabled', coalesce((p ->> 'enabled')::boolean, v_now.enabled), 'why', p ->> 'why'));`,
-    of: `'enabled', coalesce((p ->> 'enabled')::boolean, v_now.enabled), 'why', p ->> 'why'));
+    instead: `v_now.enabled), 'why', p ->> 'why'));`,
+    of: `v_now.enabled), 'why', p ->> 'why'));
   alter table audit disable trigger append_only;
   delete from audit where action = 'policy.set';
   alter table audit enable trigger append_only;`,
