@@ -13,6 +13,7 @@ import type { ErrorType } from '../src/contract.js';
  * | database, git or Temporal away | plain error: retried |
  * | worker shuts down | `leaving`: retried at once elsewhere, never counted |
  * | another attempt has taken over | `superseded`: retried; a zombie's retry goes nowhere |
+ * | the task has ended before its result could land | `endedMeanwhile`: final, and nothing moves |
  */
 export const refused = (type: ErrorType, message: string, details: object = {}) =>
   ApplicationFailure.nonRetryable(message, type, details);
@@ -30,6 +31,10 @@ export const superseded = (run: string, attempt: number) =>
     type: 'Superseded',
     nextRetryDelay: '5s',
   });
+
+/** Nobody waits for it any more. */
+export const endedMeanwhile = (label: string) =>
+  refused('TaskEnded', `${label} has ended meanwhile: its result does not land`);
 
 export const broken = (message: string) =>
   ApplicationFailure.create({ message, type: 'BackendDefect', nextRetryDelay: '1s' });

@@ -1,10 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { beginLanding, closeLanding, type LandingBrief } from '../drizzle/steps.js';
+import { beginLanding, closeLanding, hasEnded, type LandingBrief } from '../drizzle/steps.js';
 import type { LandingEnd, LandingThen } from '../src/contract.js';
 import { taskLabel } from '../src/domain/ids.js';
 import { GitError, type Landing, RepositoryError } from '../src/workspace/index.js';
 import { type StoredFile, storeFiles } from './deliverable.js';
 import { type Deps, opening } from './deps.js';
+import { endedMeanwhile } from './failures.js';
 import { type Beating, heartbeating } from './heartbeat.js';
 import { fileSpawned } from './land-words.js';
 import { wake } from './wake.js';
@@ -76,7 +77,7 @@ async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise
 }
 
 function toRepository(
-  { workspaces }: Deps,
+  { database, workspaces }: Deps,
   brief: LandingBrief,
   repository: NonNullable<LandingBrief['repository']>,
   beating: Beating,
@@ -89,6 +90,11 @@ function toRepository(
     commit: brief.execution.commit,
     message: messageOf(brief),
     identity: { name: 'Mission Control', email: 'landing@mission-control.invalid' },
+    // A workflow that was terminated tells its activity only at the next heartbeat.
+    async beforeMove() {
+      if (await hasEnded(database, brief.task.id))
+        throw endedMeanwhile(taskLabel(brief.task.number));
+    },
     signal: beating.signal,
   });
 }

@@ -121,6 +121,12 @@ export async function beginLanding({ sql }: Database, taskId: string, number: nu
   return required(row).answer;
 }
 
+/** Whether the record has ended, whoever still works for it. */
+export async function hasEnded({ sql }: Database, taskId: string): Promise<boolean> {
+  const rows = await sql`select 1 from tasks where id = ${taskId}::uuid and ended_at is not null`;
+  return rows.length > 0;
+}
+
 export const closeLanding = (database: Database, given: object) =>
   call<{ end: LandingEnd; wake: Wake[] }>(database, 'close_landing', given);
 

@@ -70,8 +70,12 @@ export class TaskRuns {
   }
 
   /** What a person's verb has done to the runs and to the block. */
-  heed({ admitted, cancelled, resolved }: VerbAnswer): void {
+  heed({ admitted, cancelled, resolved, runs }: VerbAnswer): void {
     for (const run of admitted) this.granted.add(run);
+    // After a reset the record may be ahead: what has ended there is asked for its end.
+    for (const { id, state } of runs) {
+      if (state === 'SUCCEEDED' || state === 'FAILED') this.granted.add(id);
+    }
     for (const run of cancelled) this.withdrawn.add(run);
     if (resolved !== null) this.resolutions.set(resolved.step, resolved.resolution);
   }

@@ -5,14 +5,16 @@ import { createActivities } from '../../activities/index.js';
 import { createBackends } from '../../src/agents/index.js';
 import { type House, openHouse } from '../support/house.js';
 import { temporal, workflowBundle } from '../support/services.js';
-import { eventually, execution, file } from '../support/tasks.js';
+import { approved, eventually, execution, file } from '../support/tasks.js';
+import { resetTo } from './reset-parts.js';
 
 let house: House;
 let connection: NativeConnection;
 let worker: Worker;
 let running: Promise<void>;
-const told = new AbortController();
-/** A worker whose executions are recorded at once and told of late. */
+let told = new AbortController();
+const untilTold = async () => told.signal.aborted || (await once(told.signal, 'abort'));
+/** A worker whose runs are recorded at once and told of late. */
 beforeAll(async () => {
   house = await openHouse();
   await house.worker.stop();
@@ -28,7 +30,12 @@ beforeAll(async () => {
       ...activities,
       async performExecution(...asked: Parameters<typeof activities.performExecution>) {
         const end = await activities.performExecution(...asked);
-        if (!told.signal.aborted) await once(told.signal, 'abort');
+        await untilTold();
+        return end;
+      },
+      async performReview(...asked: Parameters<typeof activities.performReview>) {
+        const end = await activities.performReview(...asked);
+        if (end.kind === 'closed') await untilTold();
         return end;
       },
     },
@@ -55,4 +62,17 @@ test('what a run came to, told after a verb has changed it, does not show the pa
   expect(await task.state()).toMatchObject({ status: 'INBOX', waitingFor: 'approval' });
   await task.say('approve');
   expect(await task.result()).toMatchObject({ status: 'DONE' });
+});
+
+test('reset to before an answer whose run has ended since, it goes on from the record', async () => {
+  told.abort();
+  const asks = { ...approved, faults: { ask: { turn: 1, question: '?' } } };
+  const task = await file(house, { reviews: [asks] });
+  await task.until('BLOCKED', 'question');
+  told = new AbortController();
+  await task.say('answer', { text: 'yes' });
+  await task.until('LANDING');
+  await resetTo(house, task, 'last');
+  told.abort();
+  expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 1 });
 });
