@@ -64,7 +64,7 @@ test('what a run came to, told after a verb has changed it, does not show the pa
   expect(await task.result()).toMatchObject({ status: 'DONE' });
 });
 
-test('reset to before an answer whose run has ended since, it goes on from the record', async () => {
+test('reset to before an answer whose run has ended: it goes on from the record', async () => {
   told.abort();
   const asks = { ...approved, faults: { ask: { turn: 1, question: '?' } } };
   const task = await file(house, { reviews: [asks] });
