@@ -71,6 +71,11 @@ export class Crew {
     this.victims.delete(victim);
   }
 
+  /** Nobody is replaced any more: whoever closes the rig ends them all. */
+  disband(): void {
+    this.victims.clear();
+  }
+
   async replace(victim: RigWorker): Promise<void> {
     this.dismiss(victim);
     this.restarts++;

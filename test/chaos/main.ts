@@ -69,6 +69,7 @@ const report = describe(world, findings);
 console.log(report);
 if (values.report) await writeFile(values.report, report);
 const failures = failuresOf(findings);
+crew.disband();
 await rig.close({ keepFiles: failures.length > 0 });
 if (failures.length > 0) console.log(`logs and records, to be looked at: ${rig.home}`);
 console.log(`${failures.length === 0 ? 'passed' : 'FAILED'}: seed ${seed}`);
