@@ -133,8 +133,9 @@ describe('the embedded Temporal server', () => {
   test('tries again when somebody takes its port first, and listens there', async () => {
     const { path, version } = await obtainTemporalCli(cliSearch());
     const folder = tempFolder();
-    const taken = `setTimeout(() => process.exit(), 10000); require('net').createServer().listen(process.argv[1], '127.0.0.1', () =>
-      require('fs').writeFileSync('${folder}/taken', process.argv[1]))`;
+    const taken = `setTimeout(() => process.exit(), 10000);
+      require('net').createServer().listen(process.argv[1], '127.0.0.1', () =>
+        require('fs').writeFileSync('${folder}/taken', process.argv[1]))`;
     const late = script(
       join(folder, 'temporal'),
       `[ -e ${folder}/taken ] && exec ${path} "$@"
