@@ -69,7 +69,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe.concurrent('live, over a midnight that is near', () => {
+describe('live, over a midnight that is near', () => {
   test.each(CASES)(
     'what waits for $reason goes on after it, once, and what runs stays charged to its day',
     async ({ reason, first, limit, firstEnds, released }) => {
