@@ -30,6 +30,7 @@ const { values: asked } = parseArgs({
     json: { type: 'string' },
   },
 });
+const TABLE = /(<!-- table -->\n)[\s\S]*(\n<!-- end of the table -->)/;
 const plan = asked.quick ? QUICK : FULL;
 const since = Date.now();
 const figures = await measure(plan);
@@ -92,8 +93,6 @@ async function measureOn(rig: Rig, sides: Sides, plan: Plan) {
 function say(what: string): void {
   console.error(`${((Date.now() - since) / 1000).toFixed(0).padStart(4)} s  ${what}`);
 }
-
-const TABLE = /(<!-- table -->\n)[\s\S]*(\n<!-- end of the table -->)/;
 
 /** The raw figures, and the table between its marks: the words around it are a person's. */
 function write(raw: string, shown: string): void {
