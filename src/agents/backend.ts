@@ -1,4 +1,5 @@
 import type { BackendKind } from '../domain/agent.js';
+import type { AgentProgram } from '../domain/program.js';
 import type { RunKind } from '../domain/run.js';
 import type { EarlierIssue } from '../domain/verdict.js';
 
@@ -10,7 +11,13 @@ export interface RunRequest {
   /** 1…n per kind and task. */
   readonly number: number;
   readonly cycle: number;
-  readonly agent: { readonly id: string; readonly name: string; readonly model: string | null };
+  readonly agent: {
+    readonly id: string;
+    readonly name: string;
+    readonly model: string | null;
+    /** Of a `command` agent: what it was connected with. */
+    readonly program?: AgentProgram | null;
+  };
   readonly task: {
     readonly number: number;
     readonly title: string;
@@ -63,7 +70,8 @@ export type AgentEvent =
       readonly output: string;
       readonly exitCode: number | null;
     }
-  | { readonly kind: 'usage'; readonly usage: Usage };
+  /** `costUsd` is told by who knows it. */
+  | { readonly kind: 'usage'; readonly usage: Usage; readonly costUsd?: number };
 
 /** Tokens, as the provider counts them. Work tokens are input + cacheWrite + output. */
 export interface Usage {
