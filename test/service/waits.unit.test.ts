@@ -61,6 +61,7 @@ const agent = (id: string, differences: Partial<AgentRow> = {}): AgentRow => ({
   type: 'SPC',
   backend: 'scripted',
   model: null,
+  program: null,
   instructions: '',
   reviews: true,
   enabled: true,
