@@ -225,6 +225,7 @@ function toolEvent(
 }
 
 export const claudeCode: PresetCraft = {
+  prepare: null,
   call,
   environment: {
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',

@@ -17,20 +17,15 @@ import {
 import { resetIn } from './reset.js';
 import { readHanded, SHAPES, toHandover } from './shapes.js';
 
-/** It reads the schema from a file, which shall not lie in the working copy. */
-const WITH_SCHEMA = [
-  'f="$TMPDIR/mission-schema.json" && printf %s "$1" > "$f" && s="$2" && shift 2',
-  'set -- "$@" --output-schema "$f" -o "$MISSION_RESULT_FILE"',
-  '{ [ -z "$s" ] || set -- "$@" resume "$s"; }',
-  'exec "$@" -',
-].join(' && ');
+/** It reads the schema from a file: one that is no part of the work. */
+const SCHEMA_FILE = '.git/mission-schema.json';
 
 /**
  * Its own sandbox cannot nest in ours and is off. Settings, rules and AGENTS.md are off too. It
  * reads through its shell alone, so that a reviewer has one: in a copy that cannot be written.
  * A resumed session takes the options of `exec`, not of `resume`.
  */
-function call({ program, model, kind, session, endpoint }: Occasion) {
+function call({ program, model, session, endpoint }: Occasion) {
   const options = [
     ...['--json', '--sandbox', 'danger-full-access', '--skip-git-repo-check'],
     ...['--ignore-user-config', '--ignore-rules', '-c', 'project_doc_max_bytes=0'],
@@ -38,9 +33,12 @@ function call({ program, model, kind, session, endpoint }: Occasion) {
     ...(endpoint === null ? [] : ['-c', `openai_base_url=${JSON.stringify(endpoint)}`]),
     ...(model === null ? [] : ['--model', model]),
   ];
-  const inner = [program.file, ...program.args, 'exec', ...options];
-  const schema = JSON.stringify(SHAPES[kind]);
-  return { file: 'sh', args: ['-c', WITH_SCHEMA, 'sh', schema, session ?? '', ...inner] };
+  const args = [
+    ...[...program.args, 'exec', ...options, '--output-schema', SCHEMA_FILE],
+    ...(session === null ? [] : ['resume', session]),
+    '-',
+  ];
+  return { file: program.file, args };
 }
 
 const count = z.number().nonnegative().default(0);
@@ -163,6 +161,7 @@ function eventsOf(item: Extract<Event, { type: 'item.completed' }>['item']): Age
 const ENDS = new Set(['turn.completed', 'turn.failed']);
 
 export const codex: PresetCraft = {
+  prepare: (kind) => `printf %s '${JSON.stringify(SHAPES[kind])}' > ${SCHEMA_FILE}`,
   call,
   // The hour of a limit's reset is told in its own time zone.
   environment: { TZ: 'UTC' },

@@ -109,6 +109,8 @@ class Conversation {
     const turn = (request.resume?.turn ?? 0) + 1;
     hooks.signal.throwIfAborted();
     hooks.onEvent({ kind: 'turn', turn });
+    const prepare = this.craft.prepare?.(request.kind);
+    if (prepare !== undefined) await hooks.effects.run(prepare, { signal: hooks.signal });
     const isExecution = request.kind === 'EXECUTION';
     const treeBefore = isExecution ? await treeOf(hooks) : null;
     let before = resumed;

@@ -68,6 +68,7 @@ const listen = (): Listener => ({
 const FILE = 'as one JSON object in the file that MISSION_RESULT_FILE names, or on standard output';
 
 export const custom: PresetCraft = {
+  prepare: null,
   call: ({ program }) => ({ file: program.file, args: [...program.args] }),
   environment: {},
   listen,

@@ -16,6 +16,8 @@ export interface Occasion {
 
 /** What one kind of program is called with, and how what it prints is read: data and pure code. */
 export interface PresetCraft {
+  /** A shell command that makes what it needs in the working copy; null: it needs nothing. */
+  readonly prepare: ((kind: RunKind) => string) | null;
   /** The file to start and its arguments. */
   readonly call: (occasion: Occasion) => { readonly file: string; readonly args: string[] };
   /** Variables that keep it from what a run does not need. */

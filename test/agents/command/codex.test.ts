@@ -20,8 +20,8 @@ const base = { program, kind: 'EXECUTION', model: null, session: null, endpoint:
 
 test('it is called with its own sandbox, settings and rules off', () => {
   const { file, args } = codex.call(base);
-  expect(file).toBe('sh');
-  expect(args.slice(5, 8)).toEqual(['/opt/codex', '--x', 'exec']);
+  expect(file).toBe('/opt/codex');
+  expect(args.slice(0, 2)).toEqual(['--x', 'exec']);
   const line = args.join(' ');
   expect(line).toContain('--json --sandbox danger-full-access --skip-git-repo-check');
   expect(line).toContain('--ignore-user-config --ignore-rules -c project_doc_max_bytes=0');
@@ -29,8 +29,8 @@ test('it is called with its own sandbox, settings and rules off', () => {
 
 test('with its address, model and session', () => {
   const { args } = codex.call({ ...base, endpoint: 'http://x/v1', model: 'm', session: 'thread' });
-  expect(args[4]).toBe('thread');
-  expect(args.slice(-4)).toEqual(['-c', 'openai_base_url="http://x/v1"', '--model', 'm']);
+  expect(args.join(' ')).toContain('-c openai_base_url="http://x/v1" --model m ');
+  expect(args.slice(-3)).toEqual(['resume', 'thread', '-']);
 });
 
 describe('how what it prints is read', () => {
