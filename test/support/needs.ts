@@ -32,6 +32,11 @@ export const needs = {
     path: findChromium(),
     command: 'apt-get install --yes chromium (or MC_CHROMIUM=/path/to/it)',
   },
+  bubblewrap: {
+    name: 'bubblewrap',
+    path: process.platform === 'linux' ? onPath('bwrap') : null,
+    command: 'apt-get install --yes bubblewrap (Linux only)',
+  },
   /** For what only root meets; the other way round, root runs a child as `nobody`. */
   root: {
     name: 'the rights of root',

@@ -112,11 +112,15 @@ function etcTexts(uid: number): string[] {
   ];
 }
 
-/** All that can be written there counts: a device folder without a size could fill the memory. */
+/**
+ * All that can be written there counts. A device folder without a size could fill the memory; and
+ * the settings of the kernel ask only whose the process is outside, so root's sandbox, which has no
+ * rights otherwise, would set `core_pattern` of the whole machine.
+ */
 function kernelFolders(tmpBytes: number): string[] {
   const sized = ['--size', String(tmpBytes), '--tmpfs'];
   const devices = ['--dev', '/dev', ...sized, '/dev/shm', '--remount-ro', '/dev'];
-  return ['--proc', '/proc', ...devices, ...sized, '/tmp'];
+  return ['--proc', '/proc', '--remount-ro', '/proc', ...devices, ...sized, '/tmp'];
 }
 
 function readable({ system: { folders }, toolchain, house, borrowed }: View): string[] {

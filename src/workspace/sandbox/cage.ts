@@ -100,7 +100,7 @@ export async function findCagePlace(caps: Caps): Promise<CagePlace | null> {
 async function delegate(folder: string): Promise<void> {
   const wanted = CONTROLLERS.map((controller) => `+${controller}`).join(' ');
   for (const each of [posix.dirname(folder), folder]) {
-    await writeFile(join(each, 'cgroup.subtree_control'), wanted).catch(() => undefined);
+    await set(join(each, 'cgroup.subtree_control'), wanted).catch(() => undefined);
   }
 }
 
@@ -136,17 +136,22 @@ export async function makeCage(place: CagePlace, caps: Caps): Promise<Cage> {
 
 async function limit(version: 1 | 2, memory: string, processes: string, caps: Caps): Promise<void> {
   const bytes = String(caps.memoryBytes);
-  await writeFile(join(processes, 'pids.max'), String(caps.processes));
+  await set(join(processes, 'pids.max'), String(caps.processes));
   // Swap is not built into every kernel; where it is, memory must not go on there.
   const maybe = (name: string, value: string) =>
-    writeFile(join(memory, name), value).catch(() => undefined);
+    set(join(memory, name), value).catch(() => undefined);
   if (version === 1) {
-    await writeFile(join(memory, 'memory.limit_in_bytes'), bytes);
+    await set(join(memory, 'memory.limit_in_bytes'), bytes);
     await maybe('memory.memsw.limit_in_bytes', bytes);
   } else {
-    await writeFile(join(memory, 'memory.max'), bytes);
+    await set(join(memory, 'memory.max'), bytes);
     await maybe('memory.swap.max', '0');
   }
+}
+
+/** Only what is there is written: where no kernel answers, a plain file would limit nothing. */
+async function set(path: string, value: string): Promise<void> {
+  await writeFile(path, value, { flag: 'r+' });
 }
 
 async function complaints(

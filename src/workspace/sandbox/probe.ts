@@ -26,6 +26,7 @@ grep -q '^CapEff:[[:space:]]*0*$' /proc/self/status || echo 'it has capabilities
 [ "$(ls -d /proc/[0-9]* | wc -l)" -lt 12 ] || echo 'it sees the processes of this machine'
 ! cat "$1/canary" 2>&- || echo 'it reads files of this machine'
 { echo > "$1/written"; } 2>&-
+! [ -w /proc/sys/kernel/core_pattern ] || echo 'it writes settings of the kernel'
 ! mount -o remount,rw,bind /usr 2>&- || echo 'it mounts what it likes'
 echo > here || echo 'it cannot write its working copy'
 echo held

@@ -54,7 +54,7 @@ export async function openProxy(hosts: readonly string[]): Promise<HostProxy> {
   const server = createServer({ maxHeaderSize: 16_384 });
   server.maxConnections = CONNECTIONS_MAX;
   const refuse = (asked: string) => {
-    const name = asked.slice(0, 200).replace(/[^\x21-\x7e]/g, '?');
+    const name = asked.slice(0, 200).replace(/[^\x20-\x7e]/g, '?');
     if (refused.has(name) || refused.size < COMPLAINTS_MAX) {
       refused.set(name, (refused.get(name) ?? 0) + 1);
     }
@@ -86,7 +86,10 @@ export async function openProxy(hosts: readonly string[]): Promise<HostProxy> {
     folder,
     socket: SOCKET,
     complaints: () =>
-      [...refused].map(([name, count]) => `the network was refused to ${name} (${count} times)`),
+      [...refused].map(([name, count]) => {
+        const often = count === 1 ? '' : `, ${count} times`;
+        return `the network was refused to ${name}${often}`;
+      }),
     async close() {
       for (const each of open) each.destroy();
       await new Promise((resolve) => server.close(resolve));
