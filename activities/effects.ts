@@ -12,7 +12,11 @@ const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
  * @param how.trusted true only where a person wrote the commands, as in a scenario: they run
  * without a sandbox
  */
-export function effectsIn(deps: Deps, copy: Copy, how: { trusted?: boolean } = {}): Effects {
+export function effectsIn(
+  deps: Pick<Deps, 'workspaces'>,
+  copy: Copy,
+  how: { trusted?: boolean } = {},
+): Effects {
   return {
     async run(command, { signal }) {
       const { ending, output, cutBytes } = await deps.workspaces.run({

@@ -9,6 +9,9 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 const told = readFileSync(0, 'utf8');
 const { MISSION_RUN_KIND: kind, MISSION_RESULT_FILE: file = '' } = process.env;
 const handOver = (result) => writeFileSync(file, JSON.stringify(result));
+/** What a connection check asks for. */
+const [, name, word] =
+  /file named (\S+) that holds this word and nothing else: (\S+)/.exec(told) ?? [];
 
 if (kind === 'EXECUTION') execute();
 else review();
@@ -20,6 +23,10 @@ function execute() {
     return handOver({ report: 'I must know.', question: 'Which line?', usage });
   }
   if (told.includes('DO NOTHING')) return handOver({ report: 'All done!', usage });
+  if (name !== undefined) {
+    writeFileSync(name, `${word}\n`);
+    return handOver({ report: `Wrote ${name}.`, usage });
+  }
   process.stderr.write('adding a line\n');
   appendFileSync('shared.txt', 'another line\n');
   execFileSync('git', ['add', '--all']);
@@ -28,9 +35,13 @@ function execute() {
 
 function review() {
   const nonce = /"nonce": "([^"]+)"/.exec(told)?.[1];
-  const ids = [...new Set(told.match(/R\d+\.\d+/g) ?? [])];
-  const lines = readFileSync('shared.txt', 'utf8').trim().split('\n').length;
-  const isEnough = lines >= 3;
+  const earlier = /Answer every earlier issue exactly once, under its id: (.+)\./.exec(told)?.[1];
+  const ids = earlier?.split(', ') ?? [];
+  const lines = readFileSync(name ?? 'shared.txt', 'utf8')
+    .trim()
+    .split('\n').length;
+  const isEnough = name !== undefined || lines >= 3;
+  const evidence = 'it was read';
   handOver({
     report: `Read ${lines} lines.`,
     verdict: {
@@ -38,7 +49,7 @@ function review() {
       verdict: isEnough ? 'APPROVED' : 'REVISION',
       summary: isEnough ? `three lines; the copy is ${writable()}` : 'a line is missing',
       issues: isEnough ? [] : [{ severity: 'blocking', text: 'shared.txt has two lines' }],
-      criteria: [],
+      criteria: name === undefined ? [] : [{ criterion: 'A1', result: 'met', evidence }],
       earlier: isEnough ? ids.map((issue) => ({ issue, answer: 'fixed' })) : [],
       spawn: [],
     },
@@ -48,7 +59,7 @@ function review() {
 
 function writable() {
   try {
-    writeFileSync('shared.txt', 'mine\n');
+    writeFileSync(name ?? 'shared.txt', 'mine\n');
     return 'writable';
   } catch {
     return 'read-only';
