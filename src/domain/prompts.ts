@@ -1,4 +1,5 @@
 import { type CycleRecord, issueId, openIssues } from './reviews.js';
+import { ROLES } from './roles.js';
 import { PRIORITIES } from './task.js';
 import { utf8Bytes, visible } from './text.js';
 import {
@@ -71,6 +72,7 @@ export function executionInstructions(brief: ExecutionBrief): string {
   const open = openIssues(cycles);
   return joined([
     agent.instructions,
+    ROLES.EXECUTION,
     `# Task T-${task.number}: ${task.title}`,
     `You are ${agent.name}. This is execution ${brief.number}, cycle ${brief.cycle}.`,
     task.description,
@@ -112,6 +114,7 @@ export function reviewInstructions(brief: ReviewBrief): string {
   const quoted = (name: string, text: string): string => quote(boundary, name, text);
   return joined([
     agent.instructions,
+    ROLES.REVIEW,
     `# Review ${brief.number} of task T-${task.number}, cycle ${brief.cycle}
 
 You are ${agent.name}. Review the whole result of execution ${execution.number}${commit}.

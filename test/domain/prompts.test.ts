@@ -8,6 +8,7 @@ import {
   reviewInstructions,
 } from '../../src/domain/prompts.js';
 import { openIssues } from '../../src/domain/reviews.js';
+import { ROLES } from '../../src/domain/roles.js';
 import { utf8Bytes, visible } from '../../src/domain/text.js';
 import { blocking, cycleOf, minor, verdictOf } from './samples.js';
 
@@ -86,6 +87,7 @@ describe('what an execution is told', () => {
       task: { ...task, description: '', acceptance: [] },
     });
     expect(first.match(/^# .*/gm)).toEqual([
+      '# How you work',
       '# Task T-42: Implement search pagination',
       '# What to hand over',
     ]);
@@ -225,3 +227,10 @@ describe('what a reviewer is told', () => {
     expect(quotes(reviewInstructions(review({ diff }))).diff).toBe(diff);
   });
 });
+
+test.each(Object.entries(ROLES))(
+  'how a run of kind %s is done takes forty lines at most',
+  (_, text) => {
+    expect(text.split('\n').length).toBeLessThanOrEqual(40);
+  },
+);
