@@ -23,7 +23,7 @@ export interface Launch {
   /** All of its environment but the marks. */
   environment: Readonly<Record<string, string>>;
   /** What it reads from the descriptors 3, 4 and so on, each whole. */
-  data?: readonly string[];
+  data?: readonly (string | Uint8Array)[];
 }
 
 /** How a launch is watched. */
@@ -101,6 +101,9 @@ export function niced(file: string, args: readonly string[]): Pick<Launch, 'file
   return { file: 'nice', args: ['-n', '10', '--', file, ...args] };
 }
 
+/** A longer timer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 async function start(launch: Launch, marks: Record<string, string>): Promise<ChildProcess> {
   const data = launch.data ?? [];
   const nothing = await open('/dev/null', 'r');
@@ -162,7 +165,8 @@ function ended(child: ChildProcess, launch: Launch, watch: Watch): Promise<Endin
     const cancel = () => finish({ kind: 'cancelled' });
     const stops = [watch.signal, watch.stop];
     const { timeoutMs } = watch;
-    const timer = setTimeout(() => finish({ kind: 'timed-out', timeoutMs }), timeoutMs);
+    const late = () => finish({ kind: 'timed-out', timeoutMs });
+    const timer = setTimeout(late, Math.min(timeoutMs, LONGEST_TIMER_MS));
     for (const signal of stops) {
       signal?.addEventListener('abort', cancel, { once: true });
       if (signal?.aborted) cancel();

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,15 +13,19 @@ import type {
 } from '../../src/workspace/index.js';
 import type { CommandResult } from '../../src/workspace/process.js';
 import type { ProgramRequest, ProgramResult } from '../../src/workspace/sandbox/program.js';
+import { needs } from '../support/needs.js';
 import { AGENT, giveAway, NOBODY, SEARCH_PATH, temporaryFolder, write } from './support.js';
 
-/** Who starts the sandbox: the worker as root, as an ordinary user, or as whoever runs the tests. */
+/** As whom the worker runs that starts the sandbox. */
 export type Who = 'root' | 'root without control groups' | 'an ordinary user';
 
 export const USERS: readonly Who[] =
   process.getuid?.() === 0
     ? ['root', 'root without control groups', 'an ordinary user']
     : ['an ordinary user'];
+
+export const needOf = (who: Who) =>
+  who === 'an ordinary user' ? needs.bubblewrapOfOthers : needs.bubblewrap;
 
 type Program = Omit<ProgramRequest, 'signal' | 'hasFinished' | 'onLine'>;
 
@@ -229,6 +233,7 @@ type Message = { id: number } & (
 
 /** Living processes on this machine whose command line holds a text. */
 export function processesWith(text: string): number[] {
+  if (!existsSync('/proc/self/stat')) return processesByPs(text);
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return [];
     try {
@@ -239,6 +244,14 @@ export function processesWith(text: string): number[] {
       return []; // ended while we looked
     }
   });
+}
+
+function processesByPs(text: string): number[] {
+  const listed = execFileSync('/bin/ps', ['-axww', '-o', 'pid=,stat=,command='], {
+    encoding: 'utf8',
+  });
+  const lines = listed.split('\n').filter((line) => line.includes(text) && !/^\s*\d+ Z/.test(line));
+  return lines.map((line) => Number.parseInt(line, 10));
 }
 
 /** Waits for something that is sure to come; the test's own time limit tells when it does not. */

@@ -132,8 +132,9 @@ describeNeeding(needs.bubblewrap, 'the network of a program in the sandbox', () 
   const TUNNEL = `
     const http = require('node:http');
     const proxy = new URL(process.env.HTTPS_PROXY);
+    const where = { host: proxy.hostname, port: proxy.port };
     const tunnel = (path) => new Promise((resolve) => {
-      const asked = http.request({ host: proxy.hostname, port: proxy.port, method: 'CONNECT', path });
+      const asked = http.request({ ...where, method: 'CONNECT', path });
       asked.on('connect', (answer, socket) => resolve({ status: answer.statusCode, socket }));
       asked.on('error', (error) => resolve({ status: error.code }));
       asked.end();
@@ -152,10 +153,11 @@ describeNeeding(needs.bubblewrap, 'the network of a program in the sandbox', () 
         const { status, socket } = await tunnel('127.0.0.1:${port()}');
         console.log(status, await get(socket));
         for (const path of ['evil.example:443', '127.0.0.1:${port() + 1}', 'localhost:${port()}',
-          '127.0.0.1.:${port()}', '[::1]:${port()}', '0x7f.1:${port()}', '127.0.0.1%00:${port()}']) {
+          '127.0.0.1.:${port()}', '[::1]:${port()}', '0x7f.1:${port()}',
+          '127.0.0.1%00:${port()}']) {
           console.log((await tunnel(path)).status);
         }
-        http.get({ host: proxy.hostname, port: proxy.port, path: 'http://evil.example/x' },
+        http.get({ ...where, path: 'http://evil.example/x' },
           (answer) => { console.log(answer.statusCode); process.exit(); });
       })();`,
       { hosts: [`127.0.0.1:${port()}`] },
@@ -182,7 +184,7 @@ describeNeeding(needs.bubblewrap, 'the network of a program in the sandbox', () 
     expect(denied.stdout).toBe('');
   });
 
-  test('with the way out there is still no other: no socket of ours but the proxy’s', async () => {
+  test('beside the way out there is no other: no socket but the proxy’s', async () => {
     const { stdout } = await rig.sh(
       'find / -type s 2>/dev/null; cat /proc/net/dev | grep -c :; echo x > /run/mission/net/x',
       { hosts: ['api.example.com'] },
@@ -245,7 +247,7 @@ describe('where there is no sandbox', () => {
     await rig.close();
   });
 
-  test('a person’s choice of none runs programs as they are, with the same contract', async () => {
+  test('the choice of none runs programs as they are, by the same contract', async () => {
     const rig = await openSandboxRig(WHO, { sandbox: 'none' });
     expect(await rig.state()).toMatchObject({ level: 'none', fix: null });
     const { stdout, result } = await rig.sh(
@@ -260,7 +262,7 @@ describe('where there is no sandbox', () => {
     await rig.close();
   });
 
-  test('the choice of native is for programs that bring a sandbox: commands have none', async () => {
+  test('the choice of native is for programs that bring a sandbox, not for commands', async () => {
     const rig = await openSandboxRig(WHO, { sandbox: 'native' });
     expect(await rig.state()).toMatchObject({ level: 'native' });
     expect((await rig.sh('echo run')).stdout).toBe('run\n');

@@ -32,6 +32,8 @@ export interface View {
   network: string | null;
   environment: Readonly<Record<string, string>>;
   tmpBytes: number;
+  /** Which calls the kernel refuses; null: none. */
+  filter: Uint8Array | null;
   /** Root becomes an ordinary user in it; everybody else stays who they are. */
   asRoot: boolean;
   uid: number;
@@ -53,7 +55,8 @@ const ETC_FILES = ['passwd', 'group', 'hosts'] as const;
  * The environment is handed over where neither a list of processes nor bubblewrap itself, which
  * runs outside, takes it up.
  */
-export function sandboxArguments(view: View): { args: string[]; data: string[] } {
+export function sandboxArguments(view: View): { args: string[]; data: (string | Uint8Array)[] } {
+  const { filter } = view;
   const uid = view.asRoot ? INSIDE_UID : view.uid;
   const options = [
     ...isolation(view.asRoot),
@@ -64,11 +67,16 @@ export function sandboxArguments(view: View): { args: string[]; data: string[] }
     ...writable(view),
     ...['--remount-ro', '/'],
     ...['--chdir', view.folder],
+    ...(filter === null ? [] : ['--seccomp', String(ARGUMENTS_FD + 1 + ETC_FILES.length)]),
     ...Object.entries(view.environment).flatMap(([name, value]) => ['--setenv', name, value]),
   ];
   return {
     args: ['--args', String(ARGUMENTS_FD), '--'],
-    data: [options.map((option) => `${option}\0`).join(''), ...etcTexts(uid)],
+    data: [
+      options.map((option) => `${option}\0`).join(''),
+      ...etcTexts(uid),
+      ...(filter === null ? [] : [filter]),
+    ],
   };
 }
 

@@ -29,7 +29,7 @@ export function diskAllowance(freeBytes: number, { diskBytes }: Pick<Caps, 'disk
   return Math.min(diskBytes, Math.max(LEAST_BYTES, freeBytes - RESERVE_BYTES));
 }
 
-/** Whether a command that began with so many bytes free has to stop for those that share its disk. */
+/** Whether a command has to stop for those that share its disk. */
 export function isNearlyFull(freeBytes: number, freeBefore: number): boolean {
   return freeBytes < RESERVE_BYTES / 2 && freeBefore - freeBytes > LEAST_BYTES;
 }

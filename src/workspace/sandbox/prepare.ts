@@ -11,6 +11,7 @@ import { type Caps, limiter } from './caps.js';
 import { endingInside } from './ending.js';
 import { type Exchange, openExchange } from './exchange.js';
 import { type HostProxy, hostWithPort, openProxy } from './proxy.js';
+import { seccompFilter } from './syscalls.js';
 import { findToolchain, type Toolchain } from './toolchain.js';
 import { watchUse } from './use.js';
 
@@ -173,6 +174,7 @@ async function viewOf(
       ...(result === null ? {} : { MISSION_RESULT_FILE: `${EXCHANGE}/${result.file}` }),
     },
     tmpBytes: ground.caps.tmpBytes,
+    filter: seccompFilter(process.arch),
     asRoot: uid === 0,
     uid,
   };

@@ -7,6 +7,7 @@ import { findCagePlace } from './cage.js';
 import type { Caps } from './caps.js';
 import { type Diagnosis, diagnose } from './diagnosis.js';
 import { type Ground, prepare } from './prepare.js';
+import { sweepProxies } from './proxy.js';
 import { lookAtSystem } from './system.js';
 
 /** What a trial of the sandbox found. */
@@ -41,8 +42,9 @@ export async function tryBubblewrap(
     process.platform === 'linux' ? await findProgram('bwrap', '/', searchPath) : null;
   if (bubblewrap === null) return { held: false, ...diagnose(await symptoms(null, '')) };
   const cages = await findCagePlace(caps);
+  await sweepProxies();
   const ground = { bubblewrap, system: await lookAtSystem(), cages, caps, house, searchPath };
-  await mkdir(house, { recursive: true });
+  await mkdir(house, { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(house, 'sandbox-probe-'));
   try {
     const said = await attempt(ground, folder);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ export interface HostProxy {
 }
 
 const SOCKET = 'proxy.sock';
+const FOLDER = 'mission-net-';
 const CONNECTIONS_MAX = 256;
 const COMPLAINTS_MAX = 20;
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -80,7 +81,7 @@ export async function openProxy(hosts: readonly string[]): Promise<HostProxy> {
     tunnel(near, head, target, open);
   });
   // In the system's own folder: the path of a socket may have 107 bytes, and homes lie deeper.
-  const folder = await mkdtemp(join(tmpdir(), 'mission-net-'));
+  const folder = await mkdtemp(join(tmpdir(), FOLDER));
   await listen(server, join(folder, SOCKET));
   return {
     folder,
@@ -96,6 +97,25 @@ export async function openProxy(hosts: readonly string[]): Promise<HostProxy> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes what workers that were killed have left: folders of sockets that nobody answers at. */
+export async function sweepProxies(): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch(() => [])) {
+    if (!name.startsWith(FOLDER)) continue;
+    const folder = join(tmpdir(), name);
+    const isDead = await new Promise<boolean>((resolve) => {
+      const socket = connect({ path: join(folder, SOCKET) }, () => {
+        socket.destroy();
+        resolve(false);
+      });
+      // Of another user, or not yet made: anything but a refusal lets it be.
+      socket.once('error', (error: NodeJS.ErrnoException) =>
+        resolve(error.code === 'ECONNREFUSED'),
+      );
+    });
+    if (isDead) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
 }
 
 function tunnel(
