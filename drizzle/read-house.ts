@@ -31,7 +31,8 @@ export interface AgentRow {
 export async function readAgents({ sql }: Database): Promise<AgentRow[]> {
   const rows = await sql<{ row: AgentRow }[]>`
     select jsonb_build_object('id', a.id, 'name', a.name, 'type', a.type, 'backend', a.backend,
-      'model', a.model, 'program', a.program, 'instructions', a.instructions, 'reviews', a.reviews, 'enabled', a.enabled,
+      'model', a.model, 'program', a.program, 'instructions', a.instructions,
+      'reviews', a.reviews, 'enabled', a.enabled,
       'connectedAt', a.connected_at, 'pausedReason', a.paused_reason, 'canWork', can_work(a),
       'running', slots_of(a.id),
       'queued', (select count(*) from runs where agent_id = a.id and state = 'QUEUED'),

@@ -5,6 +5,7 @@ import {
   PRESET_FACTS,
   PRESETS,
   type Preset,
+  skipsPermissions,
 } from '../domain/program.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { EXIT, UsageError } from './exit.js';
@@ -13,6 +14,8 @@ import { NO_WHY, released } from './policy.js';
 import type { Terminal } from './terminal.js';
 import type { Trial, Workbench } from './trial.js';
 import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
+
+export const SKIPS_PERMISSIONS = 'SKIPS PERMISSIONS: a person took its own questions away';
 
 interface ConnectOptions extends ReasonOptions {
   readonly json?: boolean;
@@ -119,6 +122,7 @@ function trialText(trial: Trial, { colors }: Terminal): string {
     ['Program', `${trial.program.file}${trial.version === null ? '' : `, ${trial.version}`}`],
     ['Account', login === null ? 'none that we know of' : `${login.kind} (${login.variable})`],
     ['Endpoint', endpoint === null ? 'its own' : `${endpoint.url} (${endpoint.from})`],
+    ...(skipsPermissions(trial.program) ? [['', colors.red(SKIPS_PERMISSIONS)]] : []),
     ['Sandbox', sandboxText(trial, colors)],
     ...trial.steps.map(({ name, ok, detail }) => [
       ok ? colors.green('ok') : colors.red('failed'),

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { skipsPermissions } from '../domain/program.js';
 import type { AgentRow, RepositoryRow } from '../service/index.js';
 import { actOnService, type Exits } from './act.js';
-import { addAgentConnect } from './agent-connect.js';
+import { addAgentConnect, SKIPS_PERMISSIONS } from './agent-connect.js';
 import type { House } from './house.js';
 import { NO_WHY, released, stopsOf, type WhyOptions } from './policy.js';
 import { type Column, table } from './table.js';
@@ -79,7 +80,7 @@ const backendOf = ({ backend, program }: AgentRow): string => {
 };
 
 /** What a connected agent is started with; nothing of it is a secret. */
-function programLines({ program }: AgentRow): [string, string][] {
+function programLines({ program }: AgentRow, colors: Terminal['colors']): [string, string][] {
   if (program === null) return [];
   const { file, args, variables, hosts, budgetTokens } = program;
   const more = [
@@ -87,7 +88,8 @@ function programLines({ program }: AgentRow): [string, string][] {
     hosts.length === 0 ? '' : `reaches ${hosts.join(', ')}`,
     `${budgetTokens} tokens a call`,
   ].filter((each) => each !== '');
-  return [['Program', `${[file, ...args].join(' ')} (${more.join('; ')})`]];
+  const line: [string, string] = ['Program', `${[file, ...args].join(' ')} (${more.join('; ')})`];
+  return skipsPermissions(program) ? [line, ['', colors.red(SKIPS_PERMISSIONS)]] : [line];
 }
 
 /** A scripted agent is driven by no model, whatever was chosen for the day that one does. */
@@ -99,7 +101,7 @@ function agentText(agent: AgentRow, { colors }: Terminal): string {
     ['Name', `${agent.name}, ${agent.type}${agent.reviews ? ', reviews' : ''}`],
     ['State', `${stateOf(agent)}${agent.pausedReason === null ? '' : `: ${agent.pausedReason}`}`],
     ['Backend', `${backendOf(agent)}${modelOf(agent)}`],
-    ...programLines(agent),
+    ...programLines(agent, colors),
     ['Runs', `${agent.running} running, ${agent.queued} queued`],
     ['Today', `${agent.chargedToday} of ${agent.dailyLimit} runs charged`],
     ['Told', agent.instructions],

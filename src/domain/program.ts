@@ -108,6 +108,13 @@ export function variablesFor(program: AgentProgram, variable: Variable): Record<
   );
 }
 
+/**
+ * Whether a person has taken its own questions away by an argument: shown in red wherever it works.
+ * Our presets never do.
+ */
+export const skipsPermissions = ({ args }: AgentProgram): boolean =>
+  args.some((each) => /dangerously|bypassPermissions|^--yolo$/i.test(each));
+
 /** What it may reach: its provider, where that is, and what the person named. */
 export function hostsFor(program: AgentProgram, variable: Variable): readonly string[] {
   const { endpoint } = accountOf(program.preset, variable);

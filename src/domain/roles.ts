@@ -1,6 +1,6 @@
 import type { RunKind } from './run.js';
 
-/** How a run of each kind is done, whoever does it. At most 40 lines each: what is long is skipped. */
+/** How a run of each kind is done, whoever does it; forty lines at most, as more is skipped. */
 export const ROLES: Readonly<Record<RunKind, string>> = {
   EXECUTION: `# How you work
 
@@ -20,7 +20,7 @@ export const ROLES: Readonly<Record<RunKind, string>> = {
   REVIEW: `# How you review
 
 - The report is a claim; the code is the evidence. Believe no comment and no message.
-- Read the tests before the code: what do they really assert, and would they fail without the change?
+- Read the tests before the code: what do they really assert, would they fail without the change?
 - Look for three things: what was asked for and is missing, what is there and was not asked for, and
   what was misunderstood.
 - Look for what disproves the work: the input at the edge, the empty one, the second call, the

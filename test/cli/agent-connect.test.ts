@@ -45,7 +45,7 @@ describe('nothing is connected', () => {
   });
 });
 
-test('a program that wrote a file and reviewed it is connected, in the sandbox of real runs', async () => {
+test('a program that wrote a file and reviewed it in the sandbox is connected', async () => {
   const options = ['--program', PAGING, '--host', 'example.com:443', '--budget', '5000'];
   const one = await mission('agent', 'connect', 'implementer', ...options);
   expect(one).toMatchObject({ code: 0 });

@@ -27,7 +27,7 @@ afterAll(() => house.close());
 
 const plain = (description: string) => ({ description });
 
-test('executed, sent back, executed again, reviewed and landed as a branch of a person', async () => {
+test('executed, sent back, executed again, reviewed, and landed as a branch', async () => {
   const repository = await addRepository(house, { provenance: 'person' });
   const asked = { title: 'Add lines', repository: repository.name, ...plain('Two lines more.') };
   const task = await file(house, {}, asked);

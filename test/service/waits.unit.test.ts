@@ -109,7 +109,7 @@ describe('why a task stands still', () => {
 
   test.each<[RunWait['reason'], Partial<RunWait>, string | null]>([
     ['agent-disabled', { value: 'paused', detail: 'failed' }, 'mission agent enable implementer'],
-    ['no-backend', { value: 'command' }, 'mission agent show implementer'],
+    ['no-backend', { value: 'command' }, 'mission agent connect implementer'],
     ['no-reviewer', {}, 'mission agent enable tester'],
     ['squad-paused', { rule: 'squad', value: 'person:ann' }, 'mission resume'],
     ['back-off', { detail: LONG_AGO }, null],

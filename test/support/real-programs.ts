@@ -9,7 +9,7 @@ const PROGRAMS = {
   codex: '@openai/codex@0.169.0',
 } as const;
 
-/** A real coding agent out of its npm package, for `describeNeeding`; installed on the first need. */
+/** A real coding agent out of its npm package, for `describeNeeding`; installed when needed. */
 export function realProgram(name: keyof typeof PROGRAMS) {
   const install = PROGRAMS[name];
   const command = `npm install ${install}`;

@@ -171,7 +171,7 @@ export const codex: PresetCraft = {
   handover: {
     EXECUTION: `Your last message is one JSON object: "report" is your report; "unchanged" says why,
 where nothing had to be changed, and is null otherwise; "question" is what you must ask a person
-before you can go on, and is null otherwise. You stop where you ask, and go on when it is answered.`,
+before you can go on, and is null otherwise. You stop where you ask, and go on with the answer.`,
     REVIEW: `Your last message is the verdict. A field that may be left out is null there. You can
 read the working copy, at the very commit under review, and change nothing.`,
   },

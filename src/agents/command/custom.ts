@@ -1,4 +1,4 @@
-/** Any program that keeps the contract: told by standard input, answers by file or by its output. */
+/** Any program that keeps the contract: told by standard input, it answers by file or output. */
 import type { RunKind } from '../../domain/run.js';
 import type { ProgramEnd } from '../backend.js';
 import type { PresetCraft } from './preset.js';

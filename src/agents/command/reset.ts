@@ -13,12 +13,12 @@ export function resetIn(message: string, now: number): number | null {
       return sum + Number(many) * (UNITS[unit.toLowerCase()] ?? 0);
     }, 0);
   }
-  const at =
-    /try again at (?:([A-Z][a-z]{2}) (\d{1,2})(?:st|nd|rd|th)?, (\d{4}) )?(\d{1,2}):(\d{2}) ([AP])M/;
+  const date = '(?:([A-Z][a-z]{2}) (\\d{1,2})(?:st|nd|rd|th)?, (\\d{4}) )?';
+  const at = new RegExp(`try again at ${date}(\\d{1,2}):(\\d{2}) ([AP])M`);
   const [found, month, day, year, hour, minute, half] = at.exec(message) ?? [];
   if (found === undefined) return null;
   const seconds = ((Number(hour) % 12) + (half === 'P' ? 12 : 0)) * 3600 + Number(minute) * 60;
   if (month === undefined) return (seconds - (now % DAY) + DAY) % DAY;
-  const date = Date.parse(`${month} ${day}, ${year} UTC`) / 1000 + seconds;
-  return Number.isFinite(date) ? Math.max(0, date - now) : null;
+  const moment = Date.parse(`${month} ${day}, ${year} UTC`) / 1000 + seconds;
+  return Number.isFinite(moment) ? Math.max(0, moment - now) : null;
 }

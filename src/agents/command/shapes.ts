@@ -1,4 +1,4 @@
-/** What a program is asked to hand over, as JSON schemas that every provider's strict mode takes. */
+/** What a program is asked to hand over, as JSON schemas that the strict modes take. */
 import { z } from 'zod';
 import type { RunKind } from '../../domain/run.js';
 import { PRIORITIES } from '../../domain/task.js';
