@@ -22,8 +22,7 @@ export * from './errors.js';
 export type { Landing, LandingRequest } from './landing.js';
 export type { Copy } from './marker.js';
 export { EMPTY_ROOT, type Repository, type Source } from './names.js';
-export type { CommandRequest } from './process.js';
-export type { SandboxLevel, SandboxState } from './sandbox/index.js';
+export type { SandboxState } from './sandbox/index.js';
 export type { SnapshotOptions } from './snapshot.js';
 
 export interface WorkspaceSettings extends GitSettings, SandboxSettings {}

@@ -52,12 +52,22 @@ export async function runLaunch(
   const none = { stopped: 0, left: 0 };
   if (watch.signal?.aborted) return { ending: { kind: 'cancelled' }, swept: none };
   const mark = randomUUID();
-  const child = await start(launch, { [RUN_MARK]: watch.mark, [COMMAND_MARK]: mark });
-  child.stdin?.on('error', () => undefined); // it may end without reading
-  child.stdin?.end(watch.input ?? '');
+  const nothing = await open('/dev/null', 'r');
+  const stdio = await streamsOf(launch, nothing.fd);
+  const marks = { [RUN_MARK]: watch.mark, [COMMAND_MARK]: mark };
+  const child = start(launch, stdio, marks);
+  if (child instanceof Error) {
+    await nothing.close();
+    return { ending: { kind: 'not-started', reason: whyNot(launch, child) }, swept: none };
+  }
+  // Heard from its first moment on: whatever is awaited before, it may end meanwhile.
+  const end = ended(child, launch, watch);
   const group = child.pid;
   if (group !== undefined) watch.onStart?.(group);
-  const ending = await ended(child, launch, watch);
+  child.stdin?.on('error', () => undefined); // it may end without reading
+  child.stdin?.end(watch.input ?? '');
+  await nothing.close();
+  const ending = await end;
   if (group === undefined) return { ending, swept: none };
   const swept = await stopProcesses(
     (entry) => entry.commandMark === mark || entry.group === group || entry.session === group,
@@ -104,22 +114,28 @@ export function niced(file: string, args: readonly string[]): Pick<Launch, 'file
 /** A longer timer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-async function start(launch: Launch, marks: Record<string, string>): Promise<ChildProcess> {
-  const data = launch.data ?? [];
-  const nothing = await open('/dev/null', 'r');
+type Streams = ('pipe' | 'ignore' | number)[];
+
+/** What this process got from its own parent without knowing is not the command's. */
+async function streamsOf({ data = [] }: Launch, nothing: number): Promise<Streams> {
+  const streams: Streams = ['pipe', 'pipe', 'pipe', ...data.map(piped)];
+  for (const inherited of await listInheritable()) {
+    while (streams.length < inherited) streams.push('ignore');
+    streams[inherited] ??= nothing;
+  }
+  return streams;
+}
+
+/** An error when it cannot even be tried: with a NUL in an argument, or more than may be passed. */
+function start(
+  launch: Launch,
+  stdio: Streams,
+  marks: Record<string, string>,
+): ChildProcess | Error {
+  const { file, args, cwd, environment, data = [] } = launch;
   try {
-    const stdio: ('pipe' | 'ignore' | number)[] = ['pipe', 'pipe', 'pipe', ...data.map(piped)];
-    // What this process got from its own parent without knowing is not the command's.
-    for (const inherited of await listInheritable()) {
-      while (stdio.length < inherited) stdio.push('ignore');
-      stdio[inherited] ??= nothing.fd;
-    }
-    const child = spawn(launch.file, [...launch.args], {
-      cwd: launch.cwd,
-      detached: true,
-      stdio,
-      env: { ...launch.environment, ...marks },
-    });
+    const env = { ...environment, ...marks };
+    const child = spawn(file, [...args], { cwd, detached: true, stdio, env });
     for (const [index, text] of data.entries()) {
       const stream = child.stdio[3 + index];
       if (!stream || !('end' in stream)) continue;
@@ -127,10 +143,13 @@ async function start(launch: Launch, marks: Record<string, string>): Promise<Chi
       stream.end(text);
     }
     return child;
-  } finally {
-    await nothing.close();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
+
+const whyNot = ({ name, cwd }: Launch, error: Error): string =>
+  `${name} could not be started in ${cwd}: ${error.message}`;
 
 const piped = () => 'pipe' as const;
 
@@ -172,8 +191,7 @@ function ended(child: ChildProcess, launch: Launch, watch: Watch): Promise<Endin
       if (signal?.aborted) cancel();
     }
     child.once('error', (error) => {
-      const reason = `${launch.name} could not be started in ${launch.cwd}: ${error.message}`;
-      finish({ kind: 'not-started', reason });
+      finish({ kind: 'not-started', reason: whyNot(launch, error) });
     });
     child.once('exit', (exitCode, signal) =>
       finish(

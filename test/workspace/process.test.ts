@@ -79,6 +79,10 @@ test('arguments are no shell’s business, input is read, priority is lower', as
   const own = Number((await workspaces.run({ ...run, file: 'nice', args: [] })).output);
   expect(own).toBeGreaterThan(0);
   expect((await sh('kill -9 $$')).ending).toEqual({ kind: 'killed', signal: 'SIGKILL' });
+  for (const impossible of ['a\0b', 'x'.repeat(2 ** 20)]) {
+    const tried = await workspaces.run({ ...run, file: 'echo', args: [impossible] });
+    expect(tried.ending).toMatchObject({ kind: 'not-started' });
+  }
   const missing = await workspaces.run({ ...run, file: 'no-such-program', args: [] });
   expect(missing.ending).toMatchObject({ kind: 'not-started' });
   expect(JSON.stringify(missing.ending)).toContain('no-such-program could not be started');

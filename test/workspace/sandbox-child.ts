@@ -3,7 +3,13 @@ import { createInterface } from 'node:readline';
 import { createWorkspaces } from '../../src/workspace/index.js';
 import type { ChildRequest } from './sandbox-rig.js';
 
-const [settings = '{}'] = process.argv.slice(2);
+const [settings = '{}', user] = process.argv.slice(2);
+if (user !== undefined) {
+  // Only now: the sources may lie where that user cannot read them.
+  process.setgroups?.([]);
+  process.setgid?.(Number(user));
+  process.setuid?.(Number(user));
+}
 const workspaces = createWorkspaces(JSON.parse(settings));
 const aborts = new Map<number, AbortController>();
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeNeeding } from '../support/needs.js';
 import {
   needOf,
@@ -13,6 +13,9 @@ import {
   until,
 } from './sandbox-rig.js';
 import { temporaryFolder } from './support.js';
+
+// Each starts several programs, and other tests saturate the cores.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /**
  * What hostile programs try, each as a real one in the real sandbox. After each: the person's files

@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeNeeding } from '../support/needs.js';
 import { needOf, openSandboxRig, type SandboxRig, SECRET, USERS } from './sandbox-rig.js';
 import { bench, git, personsRepository } from './support.js';
+
+// Each starts several programs, and other tests saturate the cores.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 /** What a hostile program leaves in its copy for the git that keeps its work outside. */
 describe('git between sandbox and house', () => {

@@ -1,14 +1,20 @@
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { outermost, sandboxArguments, type View } from '../../src/workspace/sandbox/arguments.js';
 import { bridgeTo } from '../../src/workspace/sandbox/bridge.js';
 import { cagePlaces } from '../../src/workspace/sandbox/cage.js';
-import { DEFAULT_CAPS, diskAllowance, isNearlyFull } from '../../src/workspace/sandbox/caps.js';
+import { defaultCaps, diskAllowance, isNearlyFull } from '../../src/workspace/sandbox/caps.js';
 import { diagnose } from '../../src/workspace/sandbox/diagnosis.js';
 import { endingInside } from '../../src/workspace/sandbox/ending.js';
-import { allowedTarget, hostWithPort } from '../../src/workspace/sandbox/proxy.js';
+import {
+  allowedTarget,
+  hostWithPort,
+  openProxy,
+  sweepProxies,
+} from '../../src/workspace/sandbox/proxy.js';
 import { seccompFilter } from '../../src/workspace/sandbox/syscalls.js';
 import {
   belongingTo,
@@ -159,9 +165,11 @@ describe('limits', () => {
 
   test('on a full disk a command may add less', () => {
     const gib = 2 ** 30;
-    expect(diskAllowance(100 * gib, DEFAULT_CAPS)).toBe(20 * gib);
-    expect(diskAllowance(5 * gib, DEFAULT_CAPS)).toBe(3 * gib);
-    expect(diskAllowance(gib, DEFAULT_CAPS)).toBe(64 * 2 ** 20);
+    const caps = defaultCaps(4 * gib);
+    expect(caps).toMatchObject({ memoryBytes: 2 * gib, tmpBytes: gib / 2 });
+    expect(diskAllowance(100 * gib, caps)).toBe(20 * gib);
+    expect(diskAllowance(5 * gib, caps)).toBe(3 * gib);
+    expect(diskAllowance(gib, caps)).toBe(64 * 2 ** 20);
     expect(isNearlyFull(0.5 * gib, 5 * gib)).toBe(true);
     expect(isNearlyFull(0.5 * gib, 0.5 * gib)).toBe(false);
   });
@@ -192,6 +200,29 @@ test('a host is one by its whole name and port, and nothing else passes for it',
   }
   const { environment } = bridgeTo(['127.0.0.1:3128'], 'node', '/socket');
   expect(environment.HTTPS_PROXY).toBe('http://127.0.0.1:3129');
+});
+
+test('what a killed worker’s proxy left is removed, and only that', async () => {
+  const folder = temporaryFolder();
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = folder;
+  try {
+    const proxy = await openProxy([]);
+    const dead = join(folder, 'mission-net-dead');
+    mkdirSync(dead);
+    const path = JSON.stringify(join(dead, 'proxy.sock'));
+    const die = '() => process.kill(process.pid, 9)';
+    const dying = `require('net').createServer().listen(${path}, ${die})`;
+    spawnSync(process.execPath, ['-e', dying]);
+    expect(readdirSync(dead)).toEqual(['proxy.sock']);
+    await sweepProxies();
+    expect(readdirSync(folder)).toEqual([basename(proxy.folder)]);
+    await proxy.close();
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 });
 
 describe('why there is no sandbox', () => {

@@ -82,7 +82,7 @@ const WITHOUT_GROUPS = [
   'mount -t tmpfs none /sys/fs/cgroup && exec "$@"',
   'sh',
 ];
-const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+const CHILD = new URL('sandbox-child.ts', import.meta.url).pathname;
 
 export async function openSandboxRig(
   who: Who,
@@ -99,9 +99,10 @@ export async function openSandboxRig(
   const settings = { home, searchPath: SEARCH_PATH, caps: CAPS, ...more };
   const child = new Child(
     [
-      ...(becomes ? AS_NOBODY : who === 'root without control groups' ? WITHOUT_GROUPS : []),
-      ...[process.execPath, '--import', 'tsx', join(import.meta.dirname, 'sandbox-child.ts')],
+      ...(who === 'root without control groups' ? WITHOUT_GROUPS : []),
+      ...[process.execPath, '--import', 'tsx', CHILD],
       JSON.stringify(settings),
+      ...(becomes ? [String(NOBODY)] : []),
     ],
     { PATH: SEARCH_PATH, HOME: persons, TMPDIR: tmp, DATABASE_URL: SECRET },
   );
@@ -139,7 +140,8 @@ const PROGRAM = {
   outputBytesMax: 2 ** 20,
 };
 
-function plainCopy(home: string): Copy {
+/** A copy as far as programs need it, without git. */
+export function plainCopy(home: string): Copy {
   const path = join(home, 'copies', 'tree');
   mkdirSync(join(`${path}.home`, 'tmp'), { recursive: true });
   mkdirSync(path);

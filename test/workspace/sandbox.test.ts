@@ -3,10 +3,13 @@ import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeNeeding, needs } from '../support/needs.js';
 import { openSandboxRig, processesWith, type SandboxRig, until } from './sandbox-rig.js';
 import { read, temporaryFolder, write } from './support.js';
+
+// Each starts several programs, and other tests saturate the cores.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const WHO = process.getuid?.() === 0 ? 'root' : 'an ordinary user';
 

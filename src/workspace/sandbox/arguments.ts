@@ -44,7 +44,7 @@ export const EXCHANGE = '/run/mission/out';
 export const NETWORK = '/run/mission/net';
 
 /** The user that root becomes inside. */
-export const INSIDE_UID = 1000;
+const INSIDE_UID = 1000;
 
 /** Descriptors by which the arguments and the small files of `/etc` are handed over. */
 const ARGUMENTS_FD = 3;

@@ -12,13 +12,16 @@ export interface Caps {
 
 const GIB = 2 ** 30;
 
-export const DEFAULT_CAPS: Caps = {
-  memoryBytes: 4 * GIB,
-  processes: 1024,
-  fileBytes: 4 * GIB,
-  tmpBytes: GIB,
-  diskBytes: 20 * GIB,
-};
+/** What is allowed where nobody says otherwise, on a machine with so much memory. */
+export function defaultCaps(totalBytes: number): Caps {
+  return {
+    memoryBytes: Math.min(8 * GIB, Math.max(GIB, Math.floor(totalBytes / 2))),
+    processes: 1024,
+    fileBytes: 4 * GIB,
+    tmpBytes: Math.min(GIB, Math.floor(totalBytes / 8)),
+    diskBytes: 20 * GIB,
+  };
+}
 
 /** Kept free of a command's files, because others on this disk would stop without it. */
 const RESERVE_BYTES = 2 * GIB;

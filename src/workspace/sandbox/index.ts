@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { findObstacle } from '../launch.js';
 import {
@@ -8,7 +9,7 @@ import {
   runCaptured,
   runCommand,
 } from '../process.js';
-import { type Caps, DEFAULT_CAPS } from './caps.js';
+import { type Caps, defaultCaps } from './caps.js';
 import { openExchange } from './exchange.js';
 import { type Ground, type Prepared, prepare } from './prepare.js';
 import { tryBubblewrap } from './probe.js';
@@ -101,7 +102,7 @@ async function find(settings: SandboxSettings): Promise<Standing> {
     const why = `this installation runs agents with the sandbox "${level}", as a person chose`;
     return { state: { level, why, fix: null }, ground: null };
   }
-  const caps = { ...DEFAULT_CAPS, ...settings.caps };
+  const caps = { ...defaultCaps(totalmem()), ...settings.caps };
   const trial = await tryBubblewrap({ house: home, searchPath, caps });
   if (!trial.held) {
     return { state: { level: null, why: trial.why, fix: trial.fix }, ground: null };
