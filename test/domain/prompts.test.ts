@@ -102,6 +102,15 @@ describe('what an execution is told', () => {
     );
   });
 
+  test('how its repository is worked on, as the base branch says', () => {
+    const guides = [{ path: 'AGENTS.md', text: 'Run `make`.\u202E' }];
+    const told = executionInstructions({ ...execution, guides });
+    expect(told).toContain(
+      '# How this repository is worked on\n\nFrom AGENTS.md of the base branch',
+    );
+    expect(told).toContain('Run `make`.<U+202E>');
+  });
+
   test('every issue of every verdict stands in it, word for word', () => {
     const issue = fc.record({
       severity: fc.constantFrom('blocking', 'minor'),
