@@ -244,6 +244,7 @@ describe('why there is no sandbox', () => {
     [{ inContainer: true }, 'may not make a sandbox', 'security_opt'],
     [{ usersMayUnshare: '0' }, 'may not', 'sysctl kernel.unprivileged_userns_clone=1'],
     [{ namespacesMax: '0' }, 'may not', 'sysctl user.max_user_namespaces'],
+    [{ said: 'bwrap: execvp prlimit: No such file' }, 'prlimit', 'install util-linux'],
     [{ said: '' }, 'it said nothing', 'allow user namespaces'],
   ])('%j', (more, why, fix) => {
     const diagnosis = diagnose({ ...here, ...more });

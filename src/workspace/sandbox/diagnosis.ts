@@ -45,6 +45,10 @@ export function diagnose(symptoms: Symptoms): Diagnosis {
   if (/unknown option/i.test(said)) {
     return { why: `${bubblewrap} is too old (${line})`, fix: INSTALL };
   }
+  const missing = /execvp (\w+): No such file/.exec(said)?.[1];
+  if (missing !== undefined) {
+    return { why: `the sandbox needs the program ${missing}`, fix: 'install util-linux' };
+  }
   const why = `${bubblewrap} may not make a sandbox here (${line})`;
   return { why, fix: `${obstacle(symptoms)}, ${OPT_OUT}` };
 }

@@ -33,6 +33,7 @@ export function seccompFilter(architecture: string): Uint8Array | null {
   const found = ARCHITECTURES[architecture];
   if (found === undefined) return null;
   const { audit, foreignFrom, denied } = found;
+  // A program for another architecture would pass under other numbers, so it is ended.
   // A jump tells how many instructions are left out; the answers stand at the end.
   const tests: (readonly [code: number, value: number])[] = [
     ...(foreignFrom === null ? [] : [[AT_LEAST, foreignFrom] as const]),
