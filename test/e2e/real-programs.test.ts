@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call } from '../../drizzle/db.js';
 import type { Preset } from '../../src/domain/program.js';
 import { type House, openHouse } from '../support/house.js';
+import { missionOn } from '../support/mission.js';
 import { type Asked, type ModelApi, openModelApi, type Said } from '../support/model-api.js';
 import { describeNeeding } from '../support/needs.js';
 import { realProgram } from '../support/real-programs.js';
@@ -16,6 +17,7 @@ const KEY = 'sk-canary-of-ann';
 /** How the two programs name their shell, and how they are told an answer by a schema. */
 interface Dialect {
   readonly preset: Preset;
+  readonly version: string;
   /** One that it knows, and whose tools these are. */
   readonly model: string;
   readonly variables: (url: string) => Record<string, string>;
@@ -25,6 +27,7 @@ interface Dialect {
 
 const CLAUDE: Dialect = {
   preset: 'claude-code',
+  version: '2.1.329',
   model: 'claude-sonnet-5-5',
   variables: (url) => ({ ANTHROPIC_API_KEY: KEY, ANTHROPIC_BASE_URL: url }),
   shell: (command) => ({ kind: 'tool', name: 'Bash', input: { command, description: 'work' } }),
@@ -33,6 +36,7 @@ const CLAUDE: Dialect = {
 
 const CODEX: Dialect = {
   preset: 'codex',
+  version: '0.169.0',
   model: 'gpt-5.5',
   variables: (url) => ({ CODEX_API_KEY: KEY, OPENAI_BASE_URL: `${url}/v1` }),
   shell: (cmd) => ({ kind: 'tool', name: 'exec_command', input: { cmd } }),
@@ -42,10 +46,17 @@ const CODEX: Dialect = {
 /** The model of both agents: works once by the shell, hands over, and approves what it is shown. */
 function modelOf({ shell, handOver }: Dialect, secret: string) {
   let worked = false;
+  let checked = false;
   return (_: number, { body }: Asked): Said => {
     const nonce = /\\"nonce\\": \\"([^\\"]+)/.exec(body)?.[1];
+    const [, path, word] = /file named (\S+) that holds this word [^:]+: ([\w-]+)/.exec(body) ?? [];
+    if (nonce === undefined && path !== undefined && !checked) {
+      checked = true;
+      return shell(`echo ${word} > ${path}`);
+    }
     if (nonce === undefined) {
-      if (worked) return handOver({ report: 'A line was added.', unchanged: null, question: null });
+      if (worked || checked)
+        return handOver({ report: 'A line was added.', unchanged: null, question: null });
       worked = true;
       return shell(`echo two >> shared.txt; cat ${secret}`);
     }
@@ -105,6 +116,21 @@ for (const [name, dialect] of [
       const bodies = api.asked.map(({ body }) => body).join('\n');
       expect(bodies).not.toMatch(/CANARY-OF-(SETTINGS|THE-HOST)/);
       expect(api.asked.every(({ authorization }) => authorization.endsWith(KEY))).toBe(true);
+    });
+
+    test('is connected by the command line, which says what it is and what it cost', async () => {
+      const env = dialect.variables(api.url);
+      const options = ['--program', program, '--model', dialect.model];
+      const ran = await missionOn(house, { env })('agent', 'connect', 'writer', ...options);
+      expect(ran).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('verdict read: APPROVED'),
+      });
+      expect(ran.stdout).toContain(dialect.version);
+      expect(ran.stdout).toContain('API key (');
+      expect(ran.stdout).toContain(api.url);
+      expect(ran.stdout).not.toContain(KEY);
+      expect(ran.stdout).toMatch(/Used {6}\d{4,} tokens/);
     });
 
     test('what it used up is counted, and its key is nowhere in the records', async () => {
