@@ -86,6 +86,15 @@ export function accountOf(preset: Preset, variable: Variable): Account {
   };
 }
 
+/** As it may be shown: an address may hold a name and a password. */
+export const shownAccount = ({ login, endpoint }: Account): Account => ({
+  login,
+  endpoint:
+    endpoint === null
+      ? null
+      : { ...endpoint, url: endpoint.url.replace(/^(\w+:\/\/)[^/]*@/, '$1***@') },
+});
+
 /** Why a program cannot be started with this environment; null: it can. */
 export function lacking(program: AgentProgram, variable: Variable): string | null {
   const { logins, advice } = PRESET_FACTS[program.preset];

@@ -7,7 +7,13 @@ import type { AgentEvent, RunOutcome, RunRequest } from '../agents/backend.js';
 import { createBackends } from '../agents/index.js';
 import type { FoundProgram, Trial, TrialStep, Workbench } from '../cli/trial.js';
 import { type Config, variable } from '../config.js';
-import { type AgentProgram, accountOf, PRESET_FACTS, PRESETS } from '../domain/program.js';
+import {
+  type AgentProgram,
+  accountOf,
+  PRESET_FACTS,
+  PRESETS,
+  shownAccount,
+} from '../domain/program.js';
 import { executionInstructions, reviewInstructions } from '../domain/prompts.js';
 import { readVerdict } from '../schema/verdict.js';
 import { type Copy, createWorkspaces, EMPTY_ROOT, type Workspaces } from '../workspace/index.js';
@@ -96,7 +102,7 @@ class Attempt {
     return {
       program: this.program,
       version,
-      account: accountOf(this.program.preset, variable),
+      account: shownAccount(accountOf(this.program.preset, variable)),
       sandbox: { level, why: fix === null ? why : `${why}; ${fix}` },
       steps,
       tokens: told.reduce(

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call } from '../../drizzle/db.js';
@@ -44,7 +43,7 @@ const CODEX: Dialect = {
 };
 
 /** The model of both agents: works once by the shell, hands over, and approves what it is shown. */
-function modelOf({ shell, handOver }: Dialect, secret: string) {
+function modelOf({ shell, handOver }: Dialect, secret: () => string) {
   let worked = false;
   let checked = false;
   return (_: number, { body }: Asked): Said => {
@@ -58,7 +57,7 @@ function modelOf({ shell, handOver }: Dialect, secret: string) {
       if (worked || checked)
         return handOver({ report: 'A line was added.', unchanged: null, question: null });
       worked = true;
-      return shell(`echo two >> shared.txt; cat ${secret}`);
+      return shell(`echo two >> shared.txt; cat ${secret()}`);
     }
     const evidence = 'the diff';
     return handOver({
@@ -77,10 +76,9 @@ for (const [name, dialect] of [
     let api: ModelApi;
     let house: House;
     beforeAll(async () => {
-      const secret = join(mkdtempSync(join(tmpdir(), 'mission-secret-')), 'secret');
-      writeFileSync(secret, 'CANARY-OF-THE-HOST\n');
-      api = await openModelApi(modelOf(dialect, secret));
+      api = await openModelApi(modelOf(dialect, () => join(house.home, 'secret')));
       house = await openHouse({ variables: dialect.variables(api.url) });
+      writeFileSync(join(house.home, 'secret'), 'CANARY-OF-THE-HOST\n');
       const { sql } = house.database;
       const agents = (await sql<{ id: string }[]>`select id from agents`).map(({ id }) => id);
       await call(house.database, 'connect_agents', {
