@@ -120,8 +120,8 @@ type Streams = ('pipe' | 'ignore' | number)[];
 async function streamsOf({ data = [] }: Launch, nothing: number): Promise<Streams> {
   const streams: Streams = ['pipe', 'pipe', 'pipe', ...data.map(piped)];
   for (const inherited of await listInheritable()) {
-    while (streams.length < inherited) streams.push('ignore');
-    streams[inherited] ??= nothing;
+    while (streams.length <= inherited) streams.push('ignore'); // which leaves it as it is
+    if (streams[inherited] === 'ignore') streams[inherited] = nothing;
   }
   return streams;
 }

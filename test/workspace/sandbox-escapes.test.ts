@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeNeeding } from '../support/needs.js';
 import {
+  LEAKED,
+  listening,
   needOf,
   openSandboxRig,
   processesWith,
@@ -102,7 +103,8 @@ describe('ways out of the sandbox', () => {
 
       test('open descriptors of the worker: none but those of its three streams', async () => {
         const { stdout } = await rig.sh(`
-        for f in /proc/[0-9]*/fd/*; do readlink $f; done | sort -u`);
+        for f in /proc/[0-9]*/fd/*; do readlink $f; done | sort -u
+          cat /proc/self/fd/${LEAKED}`);
         const open = stdout.split('\n').filter((line) => line.startsWith('/'));
         expect(open.filter((path) => !/^\/(?:dev\/null|proc\/.*)$/.test(path))).toEqual([]);
       });
@@ -289,12 +291,3 @@ describe('ways out of the sandbox', () => {
     });
   });
 });
-
-async function listening(
-  where: string | { port: number; host: string },
-  heard: string[],
-): Promise<Server> {
-  const server = createServer(() => heard.push(JSON.stringify(where)));
-  await new Promise<void>((resolve) => server.listen(where, resolve));
-  return server;
-}

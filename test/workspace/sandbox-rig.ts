@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +91,8 @@ const WITHOUT_GROUPS = [
   'mount -t tmpfs none /sys/fs/cgroup && exec "$@"',
   'sh',
 ];
+/** One of two descriptors by which the worker has inherited a file of the person. */
+export const LEAKED = 40;
 const CHILD = new URL('sandbox-child.ts', import.meta.url).pathname;
 
 export async function openSandboxRig(
@@ -175,11 +186,15 @@ class Child {
   private count = 0;
 
   constructor([file = '', ...args]: string[], env: Record<string, string>) {
+    // As a supervisor does that forgets to close what it has open.
+    const leaked = openSync(join(env.HOME ?? '', 'canary'), 'r');
+    const between = Array.from({ length: LEAKED - 3 }, () => 'ignore' as const);
     this.process = spawn(file, args, {
       cwd: join(import.meta.dirname, '../..'),
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit', ...between, leaked, 'ignore', leaked],
       env,
     });
+    closeSync(leaked);
     if (this.process.stdout === null) throw new Error('the child has no output');
     createInterface({ input: this.process.stdout }).on('line', (line) => {
       const message = JSON.parse(line) as Message;
@@ -259,4 +274,14 @@ function processesByPs(text: string): number[] {
 /** Waits for something that is sure to come; the test's own time limit tells when it does not. */
 export async function until(check: () => unknown): Promise<void> {
   while (!(await check())) await sleep(10);
+}
+
+/** A server of this machine that notes who comes. */
+export async function listening(
+  where: string | { port: number; host: string },
+  heard: string[],
+): Promise<Server> {
+  const server = createServer(() => heard.push(JSON.stringify(where)));
+  await new Promise<void>((resolve) => server.listen(where, resolve));
+  return server;
 }
