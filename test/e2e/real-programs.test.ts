@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call } from '../../drizzle/db.js';
 import type { Preset } from '../../src/domain/program.js';
+import { build } from '../support/build.js';
 import { type House, openHouse } from '../support/house.js';
 import { missionOn } from '../support/mission.js';
 import { type Asked, type ModelApi, openModelApi, type Said } from '../support/model-api.js';
@@ -76,6 +77,7 @@ for (const [name, dialect] of [
     let api: ModelApi;
     let house: House;
     beforeAll(async () => {
+      build(); // its time is none of a test's
       api = await openModelApi(modelOf(dialect, () => join(house.home, 'secret')));
       house = await openHouse({ variables: dialect.variables(api.url) });
       writeFileSync(join(house.home, 'secret'), 'CANARY-OF-THE-HOST\n');
