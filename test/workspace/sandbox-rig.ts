@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -30,8 +30,13 @@ export type Who = 'root' | 'root without control groups' | 'an ordinary user';
 
 export const USERS: readonly Who[] =
   process.getuid?.() === 0
-    ? ['root', 'root without control groups', 'an ordinary user']
+    ? ['root', ...(mayMount() ? ['root without control groups' as const] : []), 'an ordinary user']
     : ['an ordinary user'];
+
+/** Root of a container often may not; but then it can make no groups either. */
+function mayMount(): boolean {
+  return spawnSync('unshare', ['--mount', 'true'], { stdio: 'ignore' }).status === 0;
+}
 
 export const needOf = (who: Who) =>
   who === 'an ordinary user' ? needs.bubblewrapOfOthers : needs.bubblewrap;
