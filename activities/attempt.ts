@@ -85,7 +85,7 @@ export async function converse(
   try {
     return await backend.run(request, {
       signal,
-      effects: effectsIn(deps, copy),
+      effects: effectsIn(deps, copy, { trusted: backend.kind === 'scripted' }),
       onEvent: (event) => progress.tell(event),
       async checkpoint(turn, transcript) {
         try {

@@ -7,12 +7,21 @@ import type { Deps } from './deps.js';
 const COMMAND_TIMEOUT_MS = 30 * 60_000;
 const OUTPUT_BYTES_MAX = 16 * 2 ** 20;
 
-/** All that an agent may do to the world: in its working copy, and nowhere else. */
-export function effectsIn(deps: Deps, copy: Copy): Effects {
+/**
+ * All that an agent may do to the world: in its working copy, and nowhere else.
+ * @param how.trusted true only where a person wrote the commands, as in a scenario: they run
+ * without a sandbox
+ */
+export function effectsIn(
+  deps: Pick<Deps, 'workspaces'>,
+  copy: Copy,
+  how: { trusted?: boolean } = {},
+): Effects {
   return {
     async run(command, { signal }) {
       const { ending, output, cutBytes } = await deps.workspaces.run({
         copy,
+        trusted: how.trusted ?? false,
         file: 'sh',
         args: ['-c', command],
         timeoutMs: COMMAND_TIMEOUT_MS,
@@ -39,6 +48,17 @@ export function effectsIn(deps: Deps, copy: Copy): Effects {
         default:
           return ending satisfies never;
       }
+    },
+    async start(program, { signal, onLine }) {
+      const { ending, ...printed } = await deps.workspaces.start({
+        ...program,
+        copy,
+        onLine,
+        signal,
+      });
+      signal.throwIfAborted();
+      if (ending.kind === 'cancelled') throw new Error('cancelled without a signal');
+      return { ending, ...printed };
     },
     async write(path, content) {
       await deps.workspaces.ensureFolder(copy);

@@ -1,4 +1,5 @@
 /** The writes of configuration, each one SQL function that names who, by which door, and why. */
+import type { AgentProgram } from '../src/domain/program.js';
 import type { WaitReason } from '../src/domain/task.js';
 import { call, type Database } from './db.js';
 import type { Wake } from './steps.js';
@@ -51,6 +52,22 @@ export const setAgent = (
   database: Database,
   given: By & { readonly agent: string; readonly enabled: boolean; readonly why: string },
 ) => call<Set | { readonly kind: 'unknown' }>(database, 'set_agent', given);
+
+/** `model` left out: each keeps its own. */
+export const connectAgents = (
+  database: Database,
+  given: By & {
+    readonly agents: readonly string[];
+    readonly program: AgentProgram;
+    readonly model?: string | null;
+    readonly why: string;
+  },
+) =>
+  call<{ readonly agents: readonly string[]; readonly wake: readonly Wake[] }>(
+    database,
+    'connect_agents',
+    given,
+  );
 
 export const setSquadPaused = (
   database: Database,

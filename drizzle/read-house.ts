@@ -2,6 +2,7 @@
 import { desc, eq, getTableColumns } from 'drizzle-orm';
 import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
+import type { AgentProgram } from '../src/domain/program.js';
 import type { Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
 import type { Database } from './db.js';
 import { policies, repositories } from './schema.js';
@@ -13,6 +14,8 @@ export interface AgentRow {
   readonly type: AgentType;
   readonly backend: BackendKind;
   readonly model: string | null;
+  /** What a `command` agent was connected with. */
+  readonly program: AgentProgram | null;
   readonly instructions: string;
   readonly reviews: boolean;
   readonly enabled: boolean;
@@ -28,7 +31,8 @@ export interface AgentRow {
 export async function readAgents({ sql }: Database): Promise<AgentRow[]> {
   const rows = await sql<{ row: AgentRow }[]>`
     select jsonb_build_object('id', a.id, 'name', a.name, 'type', a.type, 'backend', a.backend,
-      'model', a.model, 'instructions', a.instructions, 'reviews', a.reviews, 'enabled', a.enabled,
+      'model', a.model, 'program', a.program, 'instructions', a.instructions,
+      'reviews', a.reviews, 'enabled', a.enabled,
       'connectedAt', a.connected_at, 'pausedReason', a.paused_reason, 'canWork', can_work(a),
       'running', slots_of(a.id),
       'queued', (select count(*) from runs where agent_id = a.id and state = 'QUEUED'),

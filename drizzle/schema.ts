@@ -20,6 +20,7 @@ import {
 import { AGENT_TYPES, BACKENDS } from '../src/domain/agent.js';
 import type { AgentId, ContentHash, RepositoryId, RunId, TaskId } from '../src/domain/ids.js';
 import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
+import type { AgentProgram } from '../src/domain/program.js';
 import { RUN_KINDS, RUN_STATES } from '../src/domain/run.js';
 import { BLOCK_REASONS, PRIORITIES, TASK_STATUSES } from '../src/domain/task.js';
 import { VERDICT_KINDS, type Verdict } from '../src/domain/verdict.js';
@@ -60,6 +61,8 @@ export const agents = pgTable('agents', {
   type: agentType('type').notNull(),
   backend: backend('backend').notNull().default('scripted'),
   model: text('model'),
+  /** Of a `command` agent: what it was connected with. */
+  program: jsonb('program').$type<AgentProgram>(),
   instructions: text('instructions').notNull().default(''),
   reviews: boolean('reviews').notNull().default(false),
   enabled: boolean('enabled').notNull().default(true),

@@ -2,6 +2,7 @@
 import type { RunEnd, Standing, Then } from '../src/contract.js';
 import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { Policy } from '../src/domain/policy.js';
+import type { AgentProgram } from '../src/domain/program.js';
 import type { CycleRecord } from '../src/domain/reviews.js';
 import type { RunKind } from '../src/domain/run.js';
 import type { Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
@@ -50,6 +51,7 @@ export interface RunBrief {
     readonly name: string;
     readonly backend: BackendKind;
     readonly model: string | null;
+    readonly program: AgentProgram | null;
     readonly instructions: string;
     readonly timeLimitSeconds: number;
   };

@@ -121,6 +121,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   return config;
 }
 
+/** What a person allows an agent's program to find, one by one; empty is not set. */
+export const variable = (name: string): string | null => process.env[name] || null;
+
 /** The account's name; a user id without one (in a container) has only what USER says. */
 function userName(fromEnvironment: string | undefined): string {
   try {

@@ -1,4 +1,5 @@
 import type { BackendKind } from '../domain/agent.js';
+import type { AgentProgram } from '../domain/program.js';
 import type { RunKind } from '../domain/run.js';
 import type { EarlierIssue } from '../domain/verdict.js';
 
@@ -10,7 +11,13 @@ export interface RunRequest {
   /** 1…n per kind and task. */
   readonly number: number;
   readonly cycle: number;
-  readonly agent: { readonly id: string; readonly name: string; readonly model: string | null };
+  readonly agent: {
+    readonly id: string;
+    readonly name: string;
+    readonly model: string | null;
+    /** Of a `command` agent: what it was connected with. */
+    readonly program?: AgentProgram | null;
+  };
   readonly task: {
     readonly number: number;
     readonly title: string;
@@ -63,7 +70,8 @@ export type AgentEvent =
       readonly output: string;
       readonly exitCode: number | null;
     }
-  | { readonly kind: 'usage'; readonly usage: Usage };
+  /** `costUsd` is told by who knows it. */
+  | { readonly kind: 'usage'; readonly usage: Usage; readonly costUsd?: number };
 
 /** Tokens, as the provider counts them. Work tokens are input + cacheWrite + output. */
 export interface Usage {
@@ -101,6 +109,41 @@ export interface CommandResult {
   readonly output: string;
 }
 
+/** An agent's own program: what it is told comes by its standard input, never by its arguments. */
+export interface ProgramCall {
+  /** A name on the search path, or an absolute path. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly input: string;
+  /** All that it finds beside PATH, HOME, LANG and TMPDIR. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** true: the working copy cannot be written, as for a review. */
+  readonly readOnly: boolean;
+  /** Hosts that it may reach, `api.anthropic.com:443`; empty: no network at all. */
+  readonly hosts: readonly string[];
+  readonly timeoutMs: number;
+  readonly outputBytesMax: number;
+  /** From the moment on at which this says so it has finished, and is ended if it lingers. */
+  readonly hasFinished?: (line: string) => boolean;
+}
+
+/** How a program ended, with all that it printed. */
+export interface ProgramEnd {
+  readonly ending:
+    | { readonly kind: 'exited'; readonly exitCode: number }
+    | { readonly kind: 'killed'; readonly signal: string }
+    | { readonly kind: 'timed-out' }
+    /** It had finished and did not exit: its processes were ended. */
+    | { readonly kind: 'lingered' }
+    | { readonly kind: 'not-started'; readonly reason: string };
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Of both together, bytes that were more than may be kept. */
+  readonly cutBytes: number;
+  /** What it wrote to `MISSION_RESULT_FILE`; null when it wrote none. */
+  readonly result: string | null;
+}
+
 /** Thrown by `Effects` for what an agent may not do: the agent's fault, never the house's. */
 export class EffectRefused extends Error {
   override readonly name = 'EffectRefused';
@@ -117,6 +160,17 @@ export interface Effects {
    * aborts, the whole process tree is ended first; then it rejects with the signal's reason.
    */
   run(command: string, options: { readonly signal: AbortSignal }): Promise<CommandResult>;
+  /**
+   * Runs a program in the copy and in the sandbox, as a whole process tree of which nothing is
+   * left. `onLine` hears each line as it comes. Aborted, it rejects with the signal's reason.
+   */
+  start(
+    program: ProgramCall,
+    options: {
+      readonly signal: AbortSignal;
+      readonly onLine: (line: string, stream: 'stdout' | 'stderr') => void;
+    },
+  ): Promise<ProgramEnd>;
   /** Replaces the file, making the folders it needs. */
   write(path: string, content: string): Promise<void>;
   /** The file's text; null when there is none. */

@@ -1,5 +1,7 @@
 import type { BackendKind } from '../domain/agent.js';
+import type { Variable } from '../domain/program.js';
 import type { AgentBackend } from './backend.js';
+import { createCommandBackend } from './command/command.js';
 import { ScenarioFolder } from './scenario-folder.js';
 import { createScriptedBackend } from './scripted.js';
 
@@ -9,6 +11,8 @@ export interface BackendsConfig {
   readonly scenarioFolder: string | null;
   /** See `ScriptedOptions.effectsLog`. */
   readonly effectsLog: string | null;
+  /** Looks up what programs are handed of the worker's environment; none: nothing is. */
+  readonly variable?: Variable;
 }
 
 /**
@@ -16,11 +20,11 @@ export interface BackendsConfig {
  * `ScenarioError` when a scenario cannot be read.
  */
 export function createBackends(config: BackendsConfig): Record<BackendKind, AgentBackend | null> {
-  const { scenarioFolder, effectsLog } = config;
+  const { scenarioFolder, effectsLog, variable = () => null } = config;
   const scenarios = scenarioFolder === null ? null : new ScenarioFolder(scenarioFolder);
   return {
     scripted: createScriptedBackend({ scenarios, effectsLog }),
-    command: null,
+    command: createCommandBackend({ variable, now: Date.now }),
     anthropic: null,
   };
 }

@@ -1,14 +1,16 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { skipsPermissions } from '../domain/program.js';
 import type { AgentRow, RepositoryRow } from '../service/index.js';
 import { actOnService, type Exits } from './act.js';
+import { addAgentConnect, SKIPS_PERMISSIONS } from './agent-connect.js';
 import type { House } from './house.js';
 import { NO_WHY, released, stopsOf, type WhyOptions } from './policy.js';
 import { type Column, table } from './table.js';
 import type { OutputOptions, Terminal } from './terminal.js';
 import { reasonOf, withOutput, withReason } from './with-output.js';
 
-/** `agent list|show|enable|disable`. */
+/** `agent list|show|connect|enable|disable`. */
 export function addAgents(program: Command, house: House, exits: Exits): void {
   const agent = program.command('agent').description('the squad');
   withOutput(agent.command('list').alias('ls').description('show the squad')).action(
@@ -27,6 +29,7 @@ export function addAgents(program: Command, house: House, exits: Exits): void {
         return undefined;
       }),
   );
+  addAgentConnect(agent, house, exits);
   for (const [verb, enabled] of [
     ['enable', true],
     ['disable', false],
@@ -71,8 +74,23 @@ function agentTable(agents: readonly AgentRow[], { colors, width }: Terminal): s
   return table(agents, columns, width, colors.dim).join('\n');
 }
 
-const backendOf = ({ backend }: AgentRow): string =>
-  backend === 'scripted' ? 'scripted (REHEARSED)' : backend;
+const backendOf = ({ backend, program }: AgentRow): string => {
+  if (backend === 'scripted') return 'scripted (REHEARSED)';
+  return program === null ? backend : `${backend} (${program.preset})`;
+};
+
+/** What a connected agent is started with; nothing of it is a secret. */
+function programLines({ program }: AgentRow, colors: Terminal['colors']): [string, string][] {
+  if (program === null) return [];
+  const { file, args, variables, hosts, budgetTokens } = program;
+  const more = [
+    variables.length === 0 ? '' : `finds ${variables.join(', ')}`,
+    hosts.length === 0 ? '' : `reaches ${hosts.join(', ')}`,
+    `${budgetTokens} tokens a call`,
+  ].filter((each) => each !== '');
+  const line: [string, string] = ['Program', `${[file, ...args].join(' ')} (${more.join('; ')})`];
+  return skipsPermissions(program) ? [line, ['', colors.red(SKIPS_PERMISSIONS)]] : [line];
+}
 
 /** A scripted agent is driven by no model, whatever was chosen for the day that one does. */
 const modelOf = ({ backend, model }: AgentRow): string =>
@@ -83,6 +101,7 @@ function agentText(agent: AgentRow, { colors }: Terminal): string {
     ['Name', `${agent.name}, ${agent.type}${agent.reviews ? ', reviews' : ''}`],
     ['State', `${stateOf(agent)}${agent.pausedReason === null ? '' : `: ${agent.pausedReason}`}`],
     ['Backend', `${backendOf(agent)}${modelOf(agent)}`],
+    ...programLines(agent, colors),
     ['Runs', `${agent.running} running, ${agent.queued} queued`],
     ['Today', `${agent.chargedToday} of ${agent.dailyLimit} runs charged`],
     ['Told', agent.instructions],

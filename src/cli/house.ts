@@ -1,4 +1,5 @@
 import type { HouseStatus, Service } from '../service/index.js';
+import type { Workbench } from './trial.js';
 import type { Ways } from './ways.js';
 
 /** The stack of one data folder, seen from outside. */
@@ -34,6 +35,8 @@ export interface House {
     say(line: string): void;
   }): Promise<'stopped' | 'leftovers' | 'nothing'>;
   demo(): Promise<number>;
+  /** Where coding agents of this machine are found and tried. */
+  workbench(): Promise<Workbench>;
 }
 
 export interface StatusDocument extends HouseStatus {

@@ -1,4 +1,5 @@
 import { type CycleRecord, issueId, openIssues } from './reviews.js';
+import { ROLES } from './roles.js';
 import { PRIORITIES } from './task.js';
 import { utf8Bytes, visible } from './text.js';
 import {
@@ -22,6 +23,12 @@ export interface BriefAgent {
   readonly instructions: string;
 }
 
+/** A file in which a repository says how it is worked on, as its base branch has it. */
+export interface Guide {
+  readonly path: string;
+  readonly text: string;
+}
+
 /** All that an execution is told. */
 export interface ExecutionBrief {
   readonly task: BriefTask;
@@ -38,6 +45,8 @@ export interface ExecutionBrief {
   readonly cycles: readonly CycleRecord[];
   /** Why the accepted result did not land, when landing sent the task back. */
   readonly landingFeedback: string | null;
+  /** The program's own reading of such files is off: what the work has made of them counts not. */
+  readonly guides?: readonly Guide[];
 }
 
 /** All that a review is told. The work stands in it whole, by value. */
@@ -71,10 +80,12 @@ export function executionInstructions(brief: ExecutionBrief): string {
   const open = openIssues(cycles);
   return joined([
     agent.instructions,
+    ROLES.EXECUTION,
     `# Task T-${task.number}: ${task.title}`,
     `You are ${agent.name}. This is execution ${brief.number}, cycle ${brief.cycle}.`,
     task.description,
     section('Acceptance criteria', criteria(task)),
+    section('How this repository is worked on', (brief.guides ?? []).map(guideText)),
     section(
       'A person says',
       brief.guidance.map(({ by, text }) => `${by}:\n${text}`),
@@ -112,6 +123,7 @@ export function reviewInstructions(brief: ReviewBrief): string {
   const quoted = (name: string, text: string): string => quote(boundary, name, text);
   return joined([
     agent.instructions,
+    ROLES.REVIEW,
     `# Review ${brief.number} of task T-${task.number}, cycle ${brief.cycle}
 
 You are ${agent.name}. Review the whole result of execution ${execution.number}${commit}.
@@ -207,6 +219,9 @@ function history(cycles: readonly CycleRecord[], open: readonly EarlierIssue[]):
     }),
   ]);
 }
+
+const guideText = ({ path, text }: Guide): string =>
+  `From ${path} of the base branch:\n\n${visible(text)}`;
 
 const issueText = ({ id, severity, file, text }: EarlierIssue): string =>
   `${id} (${severity}${file === undefined ? '' : `, ${file}`}): ${text}`;

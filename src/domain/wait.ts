@@ -70,7 +70,7 @@ const WAITS: Readonly<Record<WaitReason, WaitFacts>> = {
   },
   'no-backend': {
     means: 'waits for its agent to be connected',
-    command: ({ value }) => (value ? `mission agent show ${value}` : 'mission agent list'),
+    command: ({ value }) => (value ? `mission agent connect ${value}` : 'mission agent connect'),
   },
   'credential-paused': { means: 'waits for the provider: its limit is reached', command: byTime },
   'no-worker': { means: 'waits for a worker: none is running', command: () => 'mission up' },

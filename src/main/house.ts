@@ -35,6 +35,10 @@ export function createHouse(): House {
       const { runDemoCommand } = await import('./up.js');
       return runDemoCommand(await surroundings());
     },
+    async workbench() {
+      const { createWorkbench } = await import('./try-program.js');
+      return createWorkbench((await surroundings()).config);
+    },
   };
 }
 

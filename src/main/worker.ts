@@ -6,7 +6,7 @@ import { Client } from '@temporalio/client';
 import { NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import { connect } from '../../drizzle/db.js';
 import { createBackends } from '../agents/index.js';
-import { loadConfig } from '../config.js';
+import { loadConfig, variable } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
 import { createWorkspaces } from '../workspace/index.js';
@@ -47,7 +47,11 @@ const deps = {
   taskQueue,
   worker: workerIdentity(),
   workspaces: await createWorkspaces({ home: config.home, searchPath: config.searchPath }),
-  backends: createBackends({ scenarioFolder: config.scenarios, effectsLog: config.effectsLog }),
+  backends: createBackends({
+    scenarioFolder: config.scenarios,
+    effectsLog: config.effectsLog,
+    variable,
+  }),
 };
 const worker = await createTaskWorker({
   connection,

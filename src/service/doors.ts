@@ -222,7 +222,7 @@ function withoutBackend({ rehearsing }: HouseFacts, agents: readonly AgentRow[])
     if (queued === 0 || (backend !== 'scripted' && connectedAt !== null)) return [];
     const sentence = `${id} has no backend connected (${backend}), and ${runsWaiting(queued)}`;
     const setting = { rule: `agent ${id}`, value: backend, by: 'nobody', at: '' };
-    return [lockedDoor('no-backend', sentence, `mission agent show ${id}`, setting)];
+    return [lockedDoor('no-backend', sentence, `mission agent connect ${id}`, setting)];
   });
 }
 

@@ -1,6 +1,7 @@
 /** The verbs of Mission Control over records and Temporal: what one door can do, all can. */
 import type { TaskFilter } from '../../drizzle/reads.js';
 import type { Verb } from '../domain/task.js';
+import { type Connection, connectAgent } from './agents-connect.js';
 import { type CanaryOptions, sendCanary } from './canary.js';
 import type { ServiceDeps } from './deps.js';
 import { doctor } from './doctor.js';
@@ -73,6 +74,7 @@ export const createService = (deps: ServiceDeps) => ({
     list: () => listAgents(deps),
     show: (id: string) => showAgent(deps, id),
     enable: (id: string, enabled: boolean, why: string) => switchAgent(deps, id, enabled, why),
+    connect: (connection: Connection) => connectAgent(deps, connection),
   },
   repositories: {
     list: () => listRepositories(deps),

@@ -70,7 +70,8 @@ export async function pauseSquad(
   return { paused, released: answer.wake.length };
 }
 
-function unknownAgent(id: string, all: readonly AgentRow[]): ServiceError {
+/** Names those that there are, and the one that may be meant. */
+export function unknownAgent(id: string, all: readonly AgentRow[]): ServiceError {
   const ids = all.map((agent) => agent.id);
   const near = nearest(id, ids);
   const meant = near === null ? '' : `; did you mean ${near}?`;

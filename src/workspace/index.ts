@@ -13,6 +13,8 @@ import { dropRefs, refresh, repositorySource, tidyMirror } from './mirror.js';
 import type { Repository, Source } from './names.js';
 import { probeRepository } from './probe.js';
 import { type CommandRequest, killOrphans, listMarked, runCommand, runMark } from './process.js';
+import { createSandbox, type SandboxSettings } from './sandbox/index.js';
+import type { ProgramRequest } from './sandbox/program.js';
 import { type SnapshotOptions, snapshot } from './snapshot.js';
 
 export type { CopyRequest } from './copy.js';
@@ -20,12 +22,15 @@ export * from './errors.js';
 export type { Landing, LandingRequest } from './landing.js';
 export type { Copy } from './marker.js';
 export { EMPTY_ROOT, type Repository, type Source } from './names.js';
-export type { CommandRequest } from './process.js';
+export type { SandboxState } from './sandbox/index.js';
 export type { SnapshotOptions } from './snapshot.js';
 
-export interface WorkspaceSettings extends GitSettings {
-  /** An absolute path: `MISSION_HOME`. */
-  home: string;
+export interface WorkspaceSettings extends GitSettings, SandboxSettings {}
+
+/** A command, and whether a person wrote it. */
+export interface CommandInCopy extends Omit<CommandRequest, 'searchPath'> {
+  /** Only what a person wrote, as a scenario, is run without a sandbox. */
+  trusted?: boolean;
 }
 
 /** All verbs of the workspace, bound to one home. */
@@ -40,6 +45,7 @@ export function createWorkspaces(settings: WorkspaceSettings) {
   if (!isAbsolute(home)) throw new TypeError(`home must be an absolute path, not ${home}`);
   const workshop = { home, git: createGit(settings) };
   const { git } = workshop;
+  const sandbox = createSandbox(settings);
   return {
     /** See `probeRepository`. */
     probe: (location: string, branch?: string) => probeRepository(git, location, branch),
@@ -57,10 +63,19 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     mergeBase: (source: Source, one: string, other: string) =>
       mergeBase(workshop, source, one, other),
     archive: (source: Source, commit: string) => archive(workshop, source, commit),
-    async run(request: Omit<CommandRequest, 'searchPath'>) {
+    /** Runs a command: in the sandbox, unless it is trusted. */
+    async run({ trusted = false, ...request }: CommandInCopy) {
       await ensureGit(workshop, request.copy);
-      return await runCommand({ ...request, searchPath });
+      const command = { ...request, searchPath };
+      return trusted ? await runCommand(command) : await sandbox.run(command);
     },
+    /** Starts an agent's own program, in the sandbox. */
+    async start(request: ProgramRequest) {
+      await ensureGit(workshop, request.copy);
+      return await sandbox.start(request);
+    },
+    /** What agents' programs run in, tried once. */
+    sandbox: () => sandbox.state(),
     runMark,
     killOrphans,
     listMarked,

@@ -61,7 +61,7 @@ describe('a task without a script', () => {
 
 it('has no other backend yet', () => {
   const backends = createBackends({ scenarioFolder: null, effectsLog: null });
-  expect(backends).toMatchObject({ command: null, anthropic: null });
+  expect(backends).toMatchObject({ command: { kind: 'command' }, anthropic: null });
 });
 
 describe('a turn', () => {

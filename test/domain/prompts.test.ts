@@ -8,6 +8,7 @@ import {
   reviewInstructions,
 } from '../../src/domain/prompts.js';
 import { openIssues } from '../../src/domain/reviews.js';
+import { ROLES } from '../../src/domain/roles.js';
 import { utf8Bytes, visible } from '../../src/domain/text.js';
 import { blocking, cycleOf, minor, verdictOf } from './samples.js';
 
@@ -86,6 +87,7 @@ describe('what an execution is told', () => {
       task: { ...task, description: '', acceptance: [] },
     });
     expect(first.match(/^# .*/gm)).toEqual([
+      '# How you work',
       '# Task T-42: Implement search pagination',
       '# What to hand over',
     ]);
@@ -98,6 +100,15 @@ describe('what an execution is told', () => {
     expect(executionInstructions({ ...execution, cycles: [superseded] })).toContain(
       'execution 1 by Implementer (superseded) reported:',
     );
+  });
+
+  test('how its repository is worked on, as the base branch says', () => {
+    const guides = [{ path: 'AGENTS.md', text: 'Run `make`.\u202E' }];
+    const told = executionInstructions({ ...execution, guides });
+    expect(told).toContain(
+      '# How this repository is worked on\n\nFrom AGENTS.md of the base branch',
+    );
+    expect(told).toContain('Run `make`.<U+202E>');
   });
 
   test('every issue of every verdict stands in it, word for word', () => {
@@ -225,3 +236,10 @@ describe('what a reviewer is told', () => {
     expect(quotes(reviewInstructions(review({ diff }))).diff).toBe(diff);
   });
 });
+
+test.each(Object.entries(ROLES))(
+  'how a run of kind %s is done takes forty lines at most',
+  (_, text) => {
+    expect(text.split('\n').length).toBeLessThanOrEqual(40);
+  },
+);

@@ -73,7 +73,7 @@ describe('waits', () => {
     ['task-paused', {}, 'mission task resume T-42'],
     ['agent-disabled', { value: 'implementer' }, 'mission agent enable implementer'],
     ['no-reviewer', {}, 'mission agent list'],
-    ['no-backend', { value: 'implementer' }, 'mission agent show implementer'],
+    ['no-backend', { value: 'implementer' }, 'mission agent connect implementer'],
     ['no-worker', {}, 'mission up'],
     ['pull-request', {}, null],
   ] as const)('%s with %o: %s', (reason, more, command) => {

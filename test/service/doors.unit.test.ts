@@ -24,7 +24,15 @@ const policies = (changed: PolicyName | null = null, value: object = {}): Policy
     ...{ by: 'person:ann', door: 'cli', why: '', createdAt: '' },
   }));
 const agent = (id: string, differences: Partial<AgentRow> = {}): AgentRow => ({
-  ...{ id, name: id, type: 'SPC', backend: 'scripted', model: null, instructions: '' },
+  ...{
+    id,
+    name: id,
+    type: 'SPC',
+    backend: 'scripted',
+    model: null,
+    program: null,
+    instructions: '',
+  },
   ...{ reviews: false, enabled: true, connectedAt: null, pausedReason: null, canWork: true },
   ...{ running: 0, queued: 0, chargedToday: 0, dailyLimit: 50 },
   ...differences,

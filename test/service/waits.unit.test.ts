@@ -61,6 +61,7 @@ const agent = (id: string, differences: Partial<AgentRow> = {}): AgentRow => ({
   type: 'SPC',
   backend: 'scripted',
   model: null,
+  program: null,
   instructions: '',
   reviews: true,
   enabled: true,
@@ -108,7 +109,7 @@ describe('why a task stands still', () => {
 
   test.each<[RunWait['reason'], Partial<RunWait>, string | null]>([
     ['agent-disabled', { value: 'paused', detail: 'failed' }, 'mission agent enable implementer'],
-    ['no-backend', { value: 'command' }, 'mission agent show implementer'],
+    ['no-backend', { value: 'command' }, 'mission agent connect implementer'],
     ['no-reviewer', {}, 'mission agent enable tester'],
     ['squad-paused', { rule: 'squad', value: 'person:ann' }, 'mission resume'],
     ['back-off', { detail: LONG_AGO }, null],

@@ -122,6 +122,10 @@ export class Bench {
           watch(`run ${command}`);
           return effects.run(command, how);
         },
+        start: (program, how) => {
+          watch(`start ${program.file}`);
+          return effects.start(program, how);
+        },
         write: (path, content) => {
           watch(`write ${path}`);
           return effects.write(path, content);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { type CommandResult, EffectRefused, type Effects } from '../../src/agents/backend.js';
+import { startIn } from './program.js';
 
 /** How long a command has to end by itself before it is killed. */
 const PATIENCE_MS = 5000;
@@ -10,6 +11,7 @@ const PATIENCE_MS = 5000;
 export function folderEffects(folder: string): Effects {
   return {
     run: (command, { signal }) => runShell(folder, command, signal),
+    start: startIn(folder, dirname(folder)),
     async write(path, content) {
       const target = await place(folder, path);
       await mkdir(dirname(target), { recursive: true });

@@ -34,6 +34,8 @@ export interface HouseOptions {
   readonly upkeep?: boolean;
   /** Where each performed turn is noted: what was really done, told from outside. */
   readonly effectsLog?: string;
+  /** What programs of agents may find of the worker's environment. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Another Temporal store over the records and files of this house, as after a loss. */
   readonly over?: House;
   /** Its own unless set. The files of one vitest worker, which share a namespace, run in turn. */
@@ -56,8 +58,9 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   // Of an earlier file of this vitest worker, whose queue nobody polls any more.
   if (!options.over) await ended(client.workflow.getHandle(UPKEEP_ID).terminate());
   const workspaces = createWorkspaces({ home, searchPath: process.env.PATH ?? '' });
-  const { effectsLog = null } = options;
-  const backends = createBackends({ scenarioFolder: null, effectsLog });
+  const { effectsLog = null, variables = {} } = options;
+  const variable = (name: string) => variables[name] ?? null;
+  const backends = createBackends({ scenarioFolder: null, effectsLog, variable });
   const started: RunningWorker[] = [];
 
   const startWorker = async (): Promise<RunningWorker> => {

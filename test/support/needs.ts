@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'vitest';
@@ -26,16 +27,42 @@ function findChromium(): string | null {
   return found ?? (existsSync(CHROMIUM_ON_MACOS) ? CHROMIUM_ON_MACOS : null);
 }
 
+const isRoot = process.getuid?.() === 0;
+
+/** Found only where it works: not every machine lets it. */
+function findBubblewrap(asWhom: readonly string[]): string | null {
+  const path = process.platform === 'linux' ? onPath('bwrap') : null;
+  if (path === null) return null;
+  const [file = path, ...args] = [...asWhom, path, '--unshare-all', '--ro-bind', '/', '/', 'true'];
+  try {
+    execFileSync(file, args, { stdio: 'ignore', cwd: '/' });
+    return path;
+  } catch {
+    return null;
+  }
+}
+
 export const needs = {
   chromium: {
     name: 'Chromium',
     path: findChromium(),
     command: 'apt-get install --yes chromium (or MC_CHROMIUM=/path/to/it)',
   },
+  bubblewrap: {
+    name: 'bubblewrap, and the right to make a sandbox',
+    path: findBubblewrap([]),
+    command: 'apt-get install --yes bubblewrap (Linux only)',
+  },
+  /** Where root may make one, others may not everywhere. */
+  bubblewrapOfOthers: {
+    name: 'bubblewrap, and the right of an ordinary user to make a sandbox',
+    path: findBubblewrap(isRoot ? ['setpriv', '--reuid=65534', '--clear-groups'] : []),
+    command: 'sysctl kernel.apparmor_restrict_unprivileged_userns=0 (where there is AppArmor)',
+  },
   /** For what only root meets; the other way round, root runs a child as `nobody`. */
   root: {
     name: 'the rights of root',
-    path: process.getuid?.() === 0 ? '/' : null,
+    path: isRoot ? '/' : null,
     command: 'sudo npm test',
   },
 } satisfies Record<string, Need>;

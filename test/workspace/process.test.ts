@@ -29,11 +29,12 @@ function bench() {
   };
   mkdirSync(join(copy.home, 'tmp'), { recursive: true });
   mkdirSync(path);
+  const plain = { copy, trusted: true, timeoutMs: 20_000 };
   const sh = (script: string, more: Partial<Parameters<typeof workspaces.run>[0]> = {}) =>
-    workspaces.run({ copy, file: 'sh', args: ['-c', script], timeoutMs: 20_000, ...more });
+    workspaces.run({ ...plain, file: 'sh', args: ['-c', script], ...more });
   const mark = workspaces.runMark(copy);
   const alive = async () => (await workspaces.listMarked()).filter((one) => one.mark === mark);
-  return { workspaces, copy, sh, mark, alive };
+  return { workspaces, copy, plain, sh, mark, alive };
 }
 
 /** Waits until a file is there, which tells that a child has got so far. */
@@ -49,15 +50,14 @@ async function until(check: () => unknown): Promise<void> {
 }
 
 test('both streams, the exit code, the folder, and nothing of our environment', async () => {
-  const { sh, copy, workspaces, mark } = bench();
+  const { sh, copy, plain, workspaces, mark } = bench();
   const result = await sh('pwd; echo out; echo err >&2; exit 7');
   expect(result).toMatchObject({ ending: { kind: 'exited', exitCode: 7 }, cutBytes: 0 });
   expect(result.output.split('\n').sort()).toEqual(['', copy.path, 'err', 'out'].sort());
   const env = await workspaces.run({
-    copy,
+    ...plain,
     file: 'env',
     args: [],
-    timeoutMs: 20_000,
     environment: { EXTRA: '1', PATH: '/evil', HOME: '/evil' },
   });
   const names = env.output
@@ -72,14 +72,17 @@ test('both streams, the exit code, the folder, and nothing of our environment', 
 });
 
 test('arguments are no shell’s business, input is read, priority is lower', async () => {
-  const { workspaces, copy, sh } = bench();
+  const { workspaces, plain: run, sh } = bench();
   const args = ['%s|', '$(id)', '; ls', '*'];
-  const run = { copy, timeoutMs: 20_000 };
   expect((await workspaces.run({ ...run, file: 'printf', args })).output).toBe('$(id)|; ls|*|');
   expect((await workspaces.run({ ...run, file: 'cat', args: [], input: 'in' })).output).toBe('in');
   const own = Number((await workspaces.run({ ...run, file: 'nice', args: [] })).output);
   expect(own).toBeGreaterThan(0);
   expect((await sh('kill -9 $$')).ending).toEqual({ kind: 'killed', signal: 'SIGKILL' });
+  for (const impossible of ['a\0b', 'x'.repeat(2 ** 20)]) {
+    const tried = await workspaces.run({ ...run, file: 'echo', args: [impossible] });
+    expect(tried.ending).toMatchObject({ kind: 'not-started' });
+  }
   const missing = await workspaces.run({ ...run, file: 'no-such-program', args: [] });
   expect(missing.ending).toMatchObject({ kind: 'not-started' });
   expect(JSON.stringify(missing.ending)).toContain('no-such-program could not be started');

@@ -1,0 +1,139 @@
+import { type Command, Option } from 'commander';
+import {
+  type AgentProgram,
+  BUDGET_TOKENS,
+  PRESET_FACTS,
+  PRESETS,
+  type Preset,
+  skipsPermissions,
+} from '../domain/program.js';
+import { actOnService, type Exits, type ServiceStage } from './act.js';
+import { EXIT, UsageError } from './exit.js';
+import type { House } from './house.js';
+import { NO_WHY, released } from './policy.js';
+import type { Terminal } from './terminal.js';
+import type { Trial, Workbench } from './trial.js';
+import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
+
+export const SKIPS_PERMISSIONS = 'SKIPS PERMISSIONS: a person took its own questions away';
+
+interface ConnectOptions extends ReasonOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly preset?: Preset;
+  readonly program?: string;
+  readonly arg: readonly string[];
+  readonly variable: readonly string[];
+  readonly host: readonly string[];
+  readonly model?: string;
+  readonly budget: number;
+}
+
+/** `agent connect`: finds a program, tries it as real runs use it, and stores it if it holds. */
+export function addAgentConnect(agent: Command, house: House, exits: Exits): void {
+  const many = (value: string, before: readonly string[]): string[] => [...before, value];
+  const none: readonly string[] = [];
+  const connect = agent
+    .command('connect [agent]')
+    .description('let one agent, or the whole squad, work with a coding agent of this machine')
+    .addOption(new Option('--preset <name>', 'how it is called and read').choices([...PRESETS]))
+    .option('--program <path>', 'the program (that of the preset, on your PATH)')
+    .option('--arg <text>', 'an argument put before those of the preset; repeatable', many, none)
+    .option('--variable <name>', 'a variable that it may find; repeatable', many, none)
+    .option('--host <host:port>', 'what it may reach beside its provider; repeatable', many, none)
+    .option('--model <name>', 'the model it shall use (the one that the agent has)')
+    .option('--budget <tokens>', 'what one call of it may spend', tokens, BUDGET_TOKENS);
+  withReason(withOutput(connect)).action((id: string | undefined, options: ConnectOptions) =>
+    actOnService(house, exits, options, async (stage) => {
+      if (id !== undefined) await stage.service.agents.show(id); // before anything is paid for
+      return connectWith(stage, await house.workbench(), id ?? null, options);
+    }),
+  );
+}
+
+function tokens(value: string): number {
+  const many = Number(value);
+  if (Number.isSafeInteger(many) && many > 0) return many;
+  throw new UsageError(`--budget is a number of tokens, not "${value}"`);
+}
+
+async function connectWith(
+  { service, terminal, interrupted }: ServiceStage,
+  workbench: Workbench,
+  agent: string | null,
+  options: ConnectOptions,
+): Promise<number | undefined> {
+  const program = await programOf(workbench, options);
+  const model = options.model ?? null;
+  terminal.say(`trying ${program.file}: it writes a file, then reviews it; this may cost a little`);
+  const trial = await workbench.tryOut(program, { model, signal: interrupted });
+  if (!trial.green) {
+    terminal.answer(`${trialText(trial, terminal)}\nnothing was connected`, { trial });
+    return EXIT.failed;
+  }
+  const why = reasonOf(options) ?? NO_WHY;
+  const set = await service.agents.connect({ agent, program, model, why });
+  const who = agent ?? `${set.agents.length} agents`;
+  const done = `connected ${who} with ${program.preset}${released(set)}`;
+  terminal.answer(`${trialText(trial, terminal)}\n${done}`, { trial, ...set });
+  terminal.hint(['mission repo add PATH', 'mission task create "Title" --repo NAME']);
+  return undefined;
+}
+
+/** What is not said is found, as long as that is no guess. */
+async function programOf(workbench: Workbench, options: ConnectOptions): Promise<AgentProgram> {
+  const { arg: args, variable: variables, host: hosts, budget: budgetTokens } = options;
+  const { preset, file } = await presetAndFile(workbench, options);
+  return { preset, file, args, variables, hosts, budgetTokens };
+}
+
+async function presetAndFile(
+  workbench: Workbench,
+  { preset, program }: ConnectOptions,
+): Promise<{ readonly preset: Preset; readonly file: string }> {
+  const wanted = program ?? (preset === undefined ? null : PRESET_FACTS[preset].file);
+  if (wanted !== null) {
+    const file = await workbench.find(wanted);
+    if (file === null) throw new UsageError(`there is no program ${wanted} here`);
+    return { preset: preset ?? presetOf(file), file };
+  }
+  if (preset !== undefined) throw new UsageError(`--preset ${preset} needs --program PATH`);
+  const known = await workbench.known();
+  const [first] = known;
+  if (first === undefined) {
+    const names = PRESETS.flatMap((each) => PRESET_FACTS[each].file ?? []).join(' or ');
+    throw new UsageError(`${names} is not on your PATH; name a program: --program PATH`);
+  }
+  if (known.length === 1) return first;
+  const all = known.map((each) => `--preset ${each.preset} (${each.file})`).join(' or ');
+  throw new UsageError(`there is more than one coding agent here; choose ${all}`);
+}
+
+/** By its file name; any other keeps the contract of `custom`. */
+function presetOf(file: string): Preset {
+  const name = file.slice(file.lastIndexOf('/') + 1);
+  return PRESETS.find((preset) => PRESET_FACTS[preset].file === name) ?? 'custom';
+}
+
+function trialText(trial: Trial, { colors }: Terminal): string {
+  const { login, endpoint } = trial.account;
+  const cost = trial.costUsd === null ? '' : `, $${trial.costUsd.toFixed(4)}`;
+  const pairs = [
+    ['Program', `${trial.program.file}${trial.version === null ? '' : `, ${trial.version}`}`],
+    ['Account', login === null ? 'none that we know of' : `${login.kind} (${login.variable})`],
+    ['Endpoint', endpoint === null ? 'its own' : `${endpoint.url} (${endpoint.from})`],
+    ...(skipsPermissions(trial.program) ? [['', colors.red(SKIPS_PERMISSIONS)]] : []),
+    ['Sandbox', sandboxText(trial, colors)],
+    ...trial.steps.map(({ name, ok, detail }) => [
+      ok ? colors.green('ok') : colors.red('failed'),
+      detail === '' ? name : `${name}: ${detail}`,
+    ]),
+    ['Used', `${trial.tokens} tokens${cost}`],
+  ];
+  return pairs.map(([name = '', value]) => `${name.padEnd(10)}${value}`).join('\n');
+}
+
+function sandboxText({ sandbox }: Trial, colors: Terminal['colors']): string {
+  const { level, why } = sandbox;
+  return level === 'bubblewrap' ? `${level}: ${why}` : colors.red(`${level ?? 'none'}: ${why}`);
+}

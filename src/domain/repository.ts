@@ -1,0 +1,39 @@
+/** How a repository is prepared for an agent and how its work is checked, as a person chose. */
+export interface Recipe {
+  /** A shell command that fetches the dependencies; null: there is nothing to fetch. */
+  readonly setup: string | null;
+  /** Whether what the setup installs may run scripts of its own. */
+  readonly installScripts: boolean;
+  /** Shell commands, in order. Each is green when it exits with 0. */
+  readonly checks: readonly string[];
+  /** The folder of the repository in which setup and checks run; '' is its root. */
+  readonly folder: string;
+  /**
+   * Files of the person's own checkout that git does not hold, such as `.env.test`; each working
+   * copy gets them.
+   */
+  readonly copies: readonly string[];
+}
+
+/** How one check ended on one commit. */
+export interface CheckResult {
+  readonly command: string;
+  /** Null: it was stopped or could not be started, as the last line of the output says. */
+  readonly exitCode: number | null;
+  /** Both streams; a long one has lost its middle, and says so. */
+  readonly output: string;
+  readonly durationMs: number;
+}
+
+/** How the checks ended on a commit that nobody has worked on yet. */
+export interface Baseline {
+  readonly commit: string;
+  /** Of the lock files and the setup command: the same digest has the same dependencies. */
+  readonly setupDigest: string;
+  readonly checks: readonly CheckResult[];
+}
+
+/** How preparing a working copy came out. */
+export type Prepared =
+  | { readonly kind: 'ready'; readonly setupDigest: string; readonly cached: boolean }
+  | { readonly kind: 'failed'; readonly setupDigest: string; readonly output: string };
