@@ -74,18 +74,6 @@ export const setSquadPaused = (
   given: By & { readonly paused: boolean; readonly why: string },
 ) => call<{ readonly wake: readonly Wake[] }>(database, 'set_squad_paused', given);
 
-export const addRepository = (
-  database: Database,
-  given: By & {
-    readonly id: string;
-    readonly name: string;
-    readonly location: string;
-    readonly target: string;
-    readonly landing: 'branch' | 'merge';
-    readonly provenance: 'person' | 'demo' | 'test';
-  },
-) => call<{ readonly kind: 'added' | 'exists' }>(database, 'add_repository', given);
-
 /** Binds the store that has the workflows of this database; without `rebind` another is refused. */
 export const bindTemporal = (
   database: Database,

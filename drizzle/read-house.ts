@@ -1,11 +1,11 @@
 /** Named reads of the house: agents, policies, repositories, and the figures that status shows. */
-import { desc, eq, getTableColumns } from 'drizzle-orm';
+import { desc, eq } from 'drizzle-orm';
 import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
 import type { AgentProgram } from '../src/domain/program.js';
 import type { Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
 import type { Database } from './db.js';
-import { policies, repositories } from './schema.js';
+import { policies } from './schema.js';
 import type { ToStart } from './steps.js';
 
 export interface AgentRow {
@@ -76,13 +76,6 @@ const policyRow = (row: typeof policies.$inferSelect): PolicyRow => ({
   ...row,
   createdAt: row.createdAt.toISOString(),
 });
-
-export type RepositoryRow = Omit<typeof repositories.$inferSelect, 'id' | 'createdAt'>;
-
-export async function readRepositories({ db }: Database): Promise<RepositoryRow[]> {
-  const { id, createdAt, ...shown } = getTableColumns(repositories);
-  return db.select(shown).from(repositories).orderBy(repositories.name);
-}
 
 /** What is asked about the doors that may be locked. */
 export interface HouseFacts {

@@ -21,6 +21,12 @@ import { AGENT_TYPES, BACKENDS } from '../src/domain/agent.js';
 import type { AgentId, ContentHash, RepositoryId, RunId, TaskId } from '../src/domain/ids.js';
 import type { PolicyName, PolicyValues } from '../src/domain/policy.js';
 import type { AgentProgram } from '../src/domain/program.js';
+import {
+  type CheckResult,
+  LANDING_MODES,
+  NO_RECIPE,
+  type Recipe,
+} from '../src/domain/repository.js';
 import { RUN_KINDS, RUN_STATES } from '../src/domain/run.js';
 import { BLOCK_REASONS, PRIORITIES, TASK_STATUSES } from '../src/domain/task.js';
 import { VERDICT_KINDS, type Verdict } from '../src/domain/verdict.js';
@@ -38,7 +44,7 @@ export const runState = pgEnum('run_state', RUN_STATES);
 export const verdictKind = pgEnum('verdict_kind', VERDICT_KINDS);
 export const agentType = pgEnum('agent_type', AGENT_TYPES);
 export const backend = pgEnum('backend', BACKENDS);
-export const landingMode = pgEnum('landing_mode', ['branch', 'merge']);
+export const landingMode = pgEnum('landing_mode', LANDING_MODES);
 export const provenance = pgEnum('provenance', ['person', 'demo', 'test']);
 
 /** One row. Its lock is the line: whoever changes who may run holds it. */
@@ -105,9 +111,30 @@ export const repositories = pgTable('repositories', {
   landing: landingMode('landing').notNull().default('branch'),
   /** Rehearsed work lands only where this is `demo` or `test`. */
   provenance: provenance('provenance').notNull().default('person'),
+  recipe: jsonb('recipe').$type<Recipe>().notNull().default(NO_RECIPE),
   addedBy: text('added_by').notNull(),
   createdAt: moment('created_at').notNull().default(clock),
 });
+
+/** How the checks of a repository ended on a commit that nobody has worked on yet. */
+export const baselines = pgTable(
+  'baselines',
+  {
+    repositoryId: uuid('repository_id')
+      .$type<RepositoryId>()
+      .notNull()
+      .references(() => repositories.id),
+    commit: text('commit').notNull(),
+    setupDigest: text('setup_digest').notNull(),
+    checks: jsonb('checks')
+      .$type<(Omit<CheckResult, 'output'> & { outputSha: ContentHash })[]>()
+      .notNull(),
+    by: text('by').notNull(),
+    door: text('door').notNull(),
+    at: moment('at').notNull().default(clock),
+  },
+  (t) => [primaryKey({ columns: [t.repositoryId, t.commit, t.setupDigest] })],
+);
 
 export const tasks = pgTable(
   'tasks',

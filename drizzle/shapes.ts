@@ -3,6 +3,7 @@ import type { RunEnd, Standing, Then } from '../src/contract.js';
 import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { Policy } from '../src/domain/policy.js';
 import type { AgentProgram } from '../src/domain/program.js';
+import type { Recipe } from '../src/domain/repository.js';
 import type { CycleRecord } from '../src/domain/reviews.js';
 import type { RunKind } from '../src/domain/run.js';
 import type { Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
@@ -63,7 +64,13 @@ export interface RunBrief {
     readonly nonce: string;
     readonly answers: readonly { question: string; answer: string; by: string }[];
   };
-  readonly repository: { id: string; name: string; location: string; target: string } | null;
+  readonly repository: {
+    readonly id: string;
+    readonly name: string;
+    readonly location: string;
+    readonly target: string;
+    readonly recipe: Recipe;
+  } | null;
   readonly baseCommit: string | null;
   readonly work: {
     readonly runId: string;

@@ -1,3 +1,7 @@
+/** How accepted work comes to a person's repository. */
+export const LANDING_MODES = ['branch', 'merge', 'pull-request'] as const;
+export type LandingMode = (typeof LANDING_MODES)[number];
+
 /** How a repository is prepared for an agent and how its work is checked, as a person chose. */
 export interface Recipe {
   /** A shell command that fetches the dependencies; null: there is nothing to fetch. */
@@ -14,6 +18,15 @@ export interface Recipe {
    */
   readonly copies: readonly string[];
 }
+
+/** There is nothing to fetch and nothing to check. */
+export const NO_RECIPE: Recipe = {
+  setup: null,
+  installScripts: false,
+  checks: [],
+  folder: '',
+  copies: [],
+};
 
 /** How one check ended on one commit. */
 export interface CheckResult {

@@ -19,8 +19,9 @@ import { status } from './status.js';
 import { inbox, list, show, waitingOtherwise, why } from './tasks.js';
 import { applyVerb, type VerbFields } from './verbs.js';
 
-export type { AgentRow, PolicyRow, RepositoryRow } from '../../drizzle/read-house.js';
+export type { AgentRow, PolicyRow } from '../../drizzle/read-house.js';
 export type { LogEvent } from '../../drizzle/read-output.js';
+export type { RepositoryRow } from '../../drizzle/repositories.js';
 export type { CanaryFlight } from './canary.js';
 export type { ServiceDeps } from './deps.js';
 export type { Diagnosis } from './doctor.js';

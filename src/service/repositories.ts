@@ -1,7 +1,11 @@
 import { basename } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import { addRepository } from '../../drizzle/configure.js';
-import { type RepositoryRow, readRepositories } from '../../drizzle/read-house.js';
+import {
+  addRepository,
+  type RepositoryRow,
+  readRepositories,
+  readRepository,
+} from '../../drizzle/repositories.js';
 import type { ServiceDeps } from './deps.js';
 import { ServiceError } from './errors.js';
 
@@ -41,7 +45,9 @@ export async function add(deps: ServiceDeps, given: NewRepository): Promise<Repo
     const sentence = `there is a repository "${name}" already; give this one another --name`;
     throw new ServiceError('failed', sentence);
   }
-  return { name, location, target, landing, provenance: 'person', addedBy: by };
+  const added = await readRepository(database, name);
+  if (added === null) throw new Error(`${name} was added and is not there`);
+  return added;
 }
 
 /** What the look finds wrong is a sentence that says what to do. */
