@@ -31,7 +31,7 @@ export interface RepositoryChange {
   readonly target?: string;
 }
 
-/** Changes what is given and leaves the rest; a new recipe makes the baselines of the old one void. */
+/** Changes what is given and leaves the rest; a new recipe makes the baselines of the old void. */
 export const setRepository = (
   database: Database,
   given: By & RepositoryChange & { readonly name: string; readonly why: string },
