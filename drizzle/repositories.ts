@@ -38,7 +38,7 @@ export const setRepository = (
 ) => call<{ readonly kind: 'set' | 'same' | 'unknown' }>(database, 'set_repository', given);
 
 /**
- * Keeps how the checks ended on a commit that nobody has worked on yet; again: in place of the last.
+ * Keeps how the checks ended on a commit that nobody has worked on yet, in place of the last.
  * @param given.recipe what they ran by; `outdated`: it was changed since, and nothing was kept
  */
 export const storeBaseline = (

@@ -74,7 +74,7 @@ test('a baseline is found by commit and dependencies; a second one takes its pla
   expect((await read(null, null))?.commit).toBe('a'.repeat(40));
 });
 
-test('a change says who and why, leaves the rest, and voids what the old recipe found', async () => {
+test('a change says who and why, leaves the rest, and voids what was found before', async () => {
   const { id: repository, name } = await added(RECIPE, baseline([0, 0]));
   const set = (change: object) =>
     setRepository(stage.database, { ...ANN, name, why: 'faster', ...change });
