@@ -60,7 +60,7 @@ export async function performRun(deps: Deps, ref: RunRef, craft: Craft): Promise
       wake: promoted,
     } = await closeRun(
       deps.database,
-      cleaned({ ...closing, ...progress.take(), run: ref.id, attempt }),
+      cleaned({ ...closing, ...(await progress.take()), run: ref.id, attempt }),
     );
     await wake(promoted);
     if (stale) throw superseded(ref.id, attempt);
@@ -83,6 +83,7 @@ async function closingOf(
     place = await openWorkplace(deps, go, beating.signal);
     return await craft.work(go, place, beating, progress);
   } catch (error) {
+    await progress.leave();
     if (error instanceof RefusedTree) return failedBy('refused-tree', error.message, craft);
     if (error instanceof RepositoryError) return failedBy('setup-failed', error.message, craft);
     if (error instanceof GitError && place === null && Context.current().info.attempt >= 3) {

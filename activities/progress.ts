@@ -1,8 +1,9 @@
 import type { Database } from '../drizzle/db.js';
 import type { StoredCheckpoint } from '../drizzle/steps.js';
-import { saveProgress } from '../drizzle/steps.js';
+import { saveProgress, tellLive } from '../drizzle/steps.js';
 import type { AgentEvent, Usage } from '../src/agents/backend.js';
 import { cleaned } from './cleaned.js';
+import { Telling } from './telling.js';
 
 /** Why an attempt was told to stop. */
 export class Stop extends Error {
@@ -13,14 +14,18 @@ export class Stop extends Error {
   }
 }
 
-/** What an attempt has told and spent since it was last stored: one statement a turn. */
+/**
+ * What an attempt tells and spends. What it says is stored while it works; what it has used up is
+ * counted with its turn, in one statement.
+ */
 export class Progress {
   private readonly database: Database;
   private readonly run: string;
   private readonly attempt: number;
   private latest: StoredCheckpoint | null;
   private told: string | undefined;
-  private events: object[] = [];
+  private readonly telling: Telling;
+  private used: AgentEvent[] = [];
   private workTokens = 0;
   private cacheReadTokens = 0;
 
@@ -34,6 +39,9 @@ export class Progress {
     this.run = run;
     this.attempt = attempt;
     this.latest = checkpoint;
+    this.telling = new Telling((from, events) =>
+      tellLive(database, cleaned({ run, attempt, from, events })),
+    );
   }
 
   /** Where the run stands: from here it is resumed, and asked again. */
@@ -46,26 +54,34 @@ export class Progress {
     this.told = instructions;
   }
 
+  /** Whoever follows the task reads it within a second or two. */
   tell(event: AgentEvent): void {
-    this.events.push(event);
-    if (event.kind === 'usage') this.spend(event.usage);
+    if (event.kind !== 'usage') return this.telling.tell(event);
+    this.used.push(event);
+    this.spend(event.usage);
+  }
+
+  /** Stores what was said by an attempt that ends without closing its run. */
+  leave(): Promise<void> {
+    return this.telling.leave();
   }
 
   /** What is not stored yet goes with the run's close. */
-  take() {
-    const { events, workTokens, cacheReadTokens, told } = this;
-    this.events = [];
+  async take() {
+    const said = await this.telling.take();
+    const { used, workTokens, cacheReadTokens, told } = this;
+    this.used = [];
     this.told = undefined;
     this.workTokens = 0;
     this.cacheReadTokens = 0;
     const instructions = told === undefined ? {} : { instructions: told };
-    return { events, workTokens, cacheReadTokens, ...instructions };
+    return { events: [...said, ...used], workTokens, cacheReadTokens, ...instructions };
   }
 
   /** Stores it, with a checkpoint if there is one. Throws `Stop` when the attempt may not go on. */
   async store(checkpoint: StoredCheckpoint): Promise<void> {
     const { run, attempt } = this;
-    const progress = cleaned({ run, attempt, checkpoint, ...this.take() });
+    const progress = cleaned({ run, attempt, checkpoint, ...(await this.take()) });
     const answer = await saveProgress(this.database, progress);
     if (answer !== 'go') throw new Stop(answer);
     this.latest = progress.checkpoint;

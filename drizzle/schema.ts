@@ -1,6 +1,7 @@
 /** The tables. What must be atomic is a SQL function in `migrations/`; only those set statuses. */
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   bigserial,
   boolean,
   check,
@@ -299,6 +300,9 @@ export const attempts = pgTable(
     end: text('end'),
     /** Turns finished, the snapshot commit after them, and what the backend needs to go on. */
     checkpoint: jsonb('checkpoint').$type<{ turn: number; commit: string; transcript: unknown }>(),
+    /** Of its events, those that were stored before their turn had ended. */
+    told: integer('told').notNull().default(0),
+    toldBytes: bigint('told_bytes', { mode: 'number' }).notNull().default(0),
   },
   (t) => [primaryKey({ columns: [t.runId, t.number] })],
 );

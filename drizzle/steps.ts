@@ -87,6 +87,12 @@ export async function setBase({ sql }: Database, taskId: string, commit: string)
 export const saveProgress = (database: Database, given: object) =>
   call<'go' | 'paused' | 'lost'>(database, 'save_progress', given);
 
+/** Stores what a live attempt has told so far; see `tell_live`. */
+export const tellLive = (
+  database: Database,
+  given: { run: string; attempt: number; from: number; events: readonly object[] },
+) => call<'told' | 'full' | 'lost'>(database, 'tell_live', given);
+
 export const closeRun = (database: Database, closing: RunClosing) =>
   call<{ stale?: true; end: RunEnd; wake: Wake[] }>(database, 'close_run', closing);
 

@@ -70,6 +70,8 @@ export type AgentEvent =
       readonly output: string;
       readonly exitCode: number | null;
     }
+  /** Lines of a program as they come: `source` is `stderr`, `stdout`, `setup` or a check's name. */
+  | { readonly kind: 'log'; readonly source: string; readonly text: string }
   /** `costUsd` is told by who knows it. */
   | { readonly kind: 'usage'; readonly usage: Usage; readonly costUsd?: number };
 

@@ -154,6 +154,10 @@ class Conversation {
     const spending = new AbortController();
     const onLine = (line: string, stream: 'stdout' | 'stderr'): void => {
       if (hooks.signal.aborted) return;
+      // What a program prints for people is told as it is; of its output the preset knows the form.
+      if (stream === 'stderr' && line.trim() !== '') {
+        hooks.onEvent({ kind: 'log', source: stream, text: line });
+      }
       for (const event of listener.hear(line, stream)) {
         hooks.onEvent(event);
         if (event.kind === 'tool' && event.tool === 'run') commands += commandText(event);

@@ -58,10 +58,12 @@ function spentBy({ usage }: Handed): Spent | null {
   return { usage: { input, output, cacheRead, cacheWrite }, costUsd: costUsd ?? null };
 }
 
-/** Its standard error is its log; what it prints is its result. */
+/** Lines are its log; JSON is its result. */
 const listen = (): Listener => ({
   hear: (line, stream) =>
-    stream === 'stderr' && line.trim() !== '' ? [{ kind: 'text', text: line }] : [],
+    stream === 'stdout' && line.trim() !== '' && typeof parseJson(line) !== 'object'
+      ? [{ kind: 'log', source: stream, text: line }]
+      : [],
   workTokens: () => 0,
 });
 

@@ -172,6 +172,15 @@ describe('sessions', () => {
   });
 });
 
+test('what it prints for people is told while it works', async () => {
+  const program = await script('echo one >&2; while [ ! -e go ]; do sleep 0.01; done; echo x > new');
+  const running = bench.attempt(backend, requestFor(program));
+  const line = { kind: 'log', source: 'stderr', text: 'one' };
+  await expect.poll(() => bench.events, { timeout: 5000 }).toContainEqual(line);
+  await writeFile(join(bench.folder, 'go'), '');
+  expect(await running).toMatchObject({ kind: 'failed' });
+});
+
 describe('limits', () => {
   test('of an account: it is asked again when that ends', async () => {
     const program = await playing('codex-usage-limit', 'codex');

@@ -52,10 +52,11 @@ describe('how a program of the contract is read', () => {
     expect(read(stdout, more).told).toMatchObject({ kind: 'failed', cause });
   });
 
-  test('its standard error is its log', () => {
+  test('what it prints is its log, but for its result', () => {
     const { hear } = custom.listen();
-    expect(hear('working', 'stderr')).toEqual([{ kind: 'text', text: 'working' }]);
-    expect(hear('working', 'stdout')).toEqual([]);
+    expect(hear('working', 'stdout')).toEqual([{ kind: 'log', source: 'stdout', text: 'working' }]);
+    expect(hear('{"report":"Done."}', 'stdout')).toEqual([]);
+    expect(hear(' ', 'stdout')).toEqual([]);
   });
 });
 
