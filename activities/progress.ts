@@ -56,9 +56,10 @@ export class Progress {
 
   /** Whoever follows the task reads it within a second or two. */
   tell(event: AgentEvent): void {
-    if (event.kind !== 'usage') return this.telling.tell(event);
-    this.used.push(event);
-    this.spend(event.usage);
+    if (event.kind === 'usage') {
+      this.used.push(event);
+      this.spend(event.usage);
+    } else this.telling.tell(event);
   }
 
   /** Stores what was said by an attempt that ends without closing its run. */

@@ -1,7 +1,7 @@
 /** Named reads of what runs told and made. */
 import { eq } from 'drizzle-orm';
 import type { TaskId } from '../src/domain/ids.js';
-import type { RunKind } from '../src/domain/run.js';
+import type { RunKind, RunName } from '../src/domain/run.js';
 import type { Database } from './db.js';
 import { contents, deliverables } from './schema.js';
 
@@ -17,18 +17,27 @@ export interface LogEvent {
   readonly event: { readonly kind: string; readonly [field: string]: unknown };
 }
 
-/** What the task's runs have told after the event of this id, oldest first. */
+/** The id of the last event that was read of each run: ids are in order within a run only. */
+export type Cursors = Readonly<Record<string, number>>;
+
+/** What the task's runs, or one of them, have told after those events, oldest first. */
 export async function readEvents(
   database: Database,
   taskId: string,
-  after: number,
+  after: Cursors,
+  run: RunName | null,
 ): Promise<LogEvent[]> {
-  const rows = await database.sql<{ row: LogEvent }[]>`
+  const { sql } = database;
+  const one = run === null ? sql`` : sql`and r.kind = ${run.kind} and r.number = ${run.number}`;
+  const rows = await sql<{ row: LogEvent }[]>`
     select jsonb_build_object('id', e.id, 'run', r.id, 'kind', r.kind, 'number', r.number,
       'agent', coalesce(a.name, r.by_person), 'attempt', e.attempt, 'at', e.at,
       'event', e.event) as row
-    from run_events e join runs r on r.id = e.run_id left join agents a on a.id = r.agent_id
-    where r.task_id = ${taskId}::uuid and e.id > ${after} order by e.id limit 1000`;
+    from runs r left join agents a on a.id = r.agent_id cross join lateral (
+      select * from run_events e where e.run_id = r.id
+        and e.id > coalesce((${JSON.stringify(after)}::jsonb ->> r.id::text)::bigint, 0)
+      order by e.id limit 1000) e
+    where r.task_id = ${taskId}::uuid ${one} order by e.id limit 1000`;
   return rows.map(({ row }) => row);
 }
 

@@ -234,14 +234,20 @@ export async function readTask(database: Database, id: string): Promise<TaskReco
   return found.row;
 }
 
-/** Changes whenever something of the task does that a person would see. */
-export async function readMark(database: Database, id: string): Promise<string> {
-  const [row] = await database.sql<{ mark: string }[]>`
+/**
+ * `mark` changes whenever something of the task does that a person would see; `told` whenever a run
+ * of it has told more.
+ */
+export async function readPulse(database: Database, id: string) {
+  const [row] = await database.sql<{ mark: string; told: string }[]>`
     select concat_ws(' ', t.updated_at, t.paused, t.priority, t.assignee, t.admission,
       t.first_execution_run_id is null and t.created_at < clock_timestamp() - interval '5 seconds',
       t.first_execution_run_id is null,
       (select string_agg(concat(r.kind, r.number, r.state, r.attempt, run_wait(r) ->> 'reason'), ','
-         order by r.id) from runs r where r.task_id = t.id)) as mark
+         order by r.id) from runs r where r.task_id = t.id)) as mark,
+      (select concat_ws(' ', sum(last.id), count(*)) from runs r cross join lateral (
+         select e.id from run_events e where e.run_id = r.id order by e.id desc limit 1) last
+       where r.task_id = t.id) as told
     from tasks t where t.id = ${id}::uuid`;
-  return row?.mark ?? '';
+  return row ?? { mark: '', told: '' };
 }

@@ -10,6 +10,7 @@ import { addPolicies } from './policy.js';
 import { meantCommand } from './suggest.js';
 import { addTaskCreate } from './task-create.js';
 import { addTaskFollowers } from './task-follow.js';
+import { addTaskLogs } from './task-logs.js';
 import { addTaskReads } from './task-read.js';
 import { addTaskVerbs } from './task-verbs.js';
 
@@ -58,6 +59,7 @@ function build(house: House, exits: Exits): Command {
   addTaskCreate(task, house, exits);
   addTaskReads(program, task, house, exits);
   addTaskFollowers(task, house, exits);
+  addTaskLogs(task, house, exits);
   addTaskVerbs(task, house, exits);
   addRepositories(program, house, exits);
   addAgents(program, house, exits);

@@ -1,6 +1,22 @@
 export const RUN_KINDS = ['EXECUTION', 'REVIEW'] as const;
 export type RunKind = (typeof RUN_KINDS)[number];
 
+/** A run among those of its task. */
+export interface RunName {
+  readonly kind: RunKind;
+  readonly number: number;
+}
+
+/** As people name a run: `execution 2` or `E2`, `review 1` or `R1`. Null for anything else. */
+export function parseRunName(text: string): RunName | null {
+  const [, word = '', digits] = /^(e|r|execution|review)[ -]?(\d{1,9})$/i.exec(text.trim()) ?? [];
+  if (digits === undefined) return null;
+  return { kind: /^e/i.test(word) ? 'EXECUTION' : 'REVIEW', number: Number(digits) };
+}
+
+/** `execution 2`, in a sentence and on a command line. */
+export const runName = ({ kind, number }: RunName): string => `${kind.toLowerCase()} ${number}`;
+
 export const RUN_STATES = [
   'QUEUED',
   'ADMITTED',

@@ -7,7 +7,7 @@ import type { ServiceDeps } from './deps.js';
 import { doctor } from './doctor.js';
 import type { LockedDoor } from './door.js';
 import { file } from './file-task.js';
-import { follow, logs } from './follow.js';
+import { follow, type LogOptions, logs } from './follow.js';
 import { output } from './output.js';
 import { editPolicy, policyHistory, showPolicies, switchPolicy } from './policies.js';
 import { dryRunPolicy } from './policies-dry-run.js';
@@ -55,8 +55,7 @@ export const createService = (deps: ServiceDeps) => ({
     apply: (task: string, verb: Verb, fields?: VerbFields) => applyVerb(deps, task, verb, fields),
     /** The task whenever it has changed, until its end. */
     follow: (task: string, signal?: AbortSignal) => follow(deps, task, signal ? { signal } : {}),
-    logs: (task: string, options: { readonly follow: boolean; readonly signal?: AbortSignal }) =>
-      logs(deps, task, options),
+    logs: (task: string, options: LogOptions) => logs(deps, task, options),
   },
   policies: {
     show: (name?: string) => showPolicies(deps, name),

@@ -3,7 +3,6 @@ import {
   countTasks,
   listTasks,
   type RunRow,
-  readMark,
   readTask,
   type TaskFilter,
   type TaskRecord,
@@ -96,10 +95,6 @@ export const waitingOtherwise = (
     forPerson: false,
     owner: mine ? principal : undefined,
   });
-
-/** Changes whenever a person would see something else. */
-export const markOf = (deps: ServiceDeps, id: string): Promise<string> =>
-  readMark(deps.database, id);
 
 const listed = <T extends TaskRow>(row: T, standstill: Standstill | null): Listed<T> => ({
   ...row,

@@ -173,12 +173,13 @@ describe('sessions', () => {
 });
 
 test('what it prints for people is told while it works', async () => {
-  const program = await script('echo one >&2; while [ ! -e go ]; do sleep 0.01; done; echo x > new');
+  const gate = 'while [ ! -e ../go ]; do sleep 0.01; done';
+  const program = await script(`echo one >&2; ${gate}; echo x > new; echo two`);
   const running = bench.attempt(backend, requestFor(program));
   const line = { kind: 'log', source: 'stderr', text: 'one' };
   await expect.poll(() => bench.events, { timeout: 5000 }).toContainEqual(line);
-  await writeFile(join(bench.folder, 'go'), '');
-  expect(await running).toMatchObject({ kind: 'failed' });
+  await writeFile(join(bench.base, 'go'), '');
+  expect(await running).toMatchObject({ kind: 'finished', report: 'two\n' });
 });
 
 describe('limits', () => {
