@@ -121,8 +121,8 @@ function eventText({ at, event }: LogEvent, { colors }: Terminal): string {
     case 'log':
       return `${time} ${colors.dim(text('source'))} ${indented(text('text'))}`;
     case 'cut': {
-      const told = `this run has told more than the ${grouped(Number(event.bytes))} bytes that are kept`;
-      return `${time} ${colors.yellow(told)}`;
+      const most = grouped(Number(event.bytes));
+      return `${time} ${colors.yellow(`of what a run tells no more than ${most} bytes is kept`)}`;
     }
     case 'usage':
       return `${time} ${colors.dim(usageText(event.usage))}`;
