@@ -1,0 +1,110 @@
+import type { Folder, Part } from './files.js';
+
+type Manager = 'npm' | 'pnpm' | 'yarn' | 'bun';
+
+const LOCKS: readonly (readonly [file: string, manager: Manager])[] = [
+  ['package-lock.json', 'npm'],
+  ['npm-shrinkwrap.json', 'npm'],
+  ['pnpm-lock.yaml', 'pnpm'],
+  ['yarn.lock', 'yarn'],
+  ['bun.lock', 'bun'],
+  ['bun.lockb', 'bun'],
+];
+
+/** Names of scripts that are checks, quick ones first: what fails soonest is known soonest. */
+const SCRIPTS = ['typecheck', 'type-check', 'lint', 'check', 'test'];
+
+interface Manifest {
+  readonly manager: string;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies: number;
+}
+
+/** What `package.json` and its lock file ask for; null where there is none. */
+export function javascript(folder: Folder, installScripts: boolean): Part | null {
+  if (!folder.has('package.json')) return null;
+  const manifest = manifestOf(folder.text('package.json'));
+  const found = LOCKS.filter(([file]) => folder.has(file));
+  // Two lock files are one too many; the manifest says whose is meant, where it says so.
+  const [lock, manager] = found.find(([, name]) => manifest.manager.startsWith(name)) ??
+    found[0] ?? [null, 'npm' as const];
+  const setup =
+    lock === null
+      ? withoutLock(manifest, installScripts)
+      : install(manager, folder, manifest, installScripts);
+  const checks = scriptsOf(manifest).map((name) => runOf(manager, name));
+  const from = [
+    ...(lock === null ? [] : [lock]),
+    ...(checks.length > 0 || setup !== null ? ['package.json'] : []),
+  ];
+  return { setup, checks, from };
+}
+
+function install(manager: Manager, folder: Folder, manifest: Manifest, scripts: boolean): string {
+  const ignored = scripts ? '' : ' --ignore-scripts';
+  switch (manager) {
+    case 'npm':
+      return `npm ci${ignored}`;
+    case 'pnpm':
+    case 'bun':
+      return `${manager} install --frozen-lockfile${ignored}`;
+    case 'yarn': {
+      const isModern = folder.has('.yarnrc.yml') || /^yarn@([2-9]|\d\d)/.test(manifest.manager);
+      if (!isModern) return `yarn install --frozen-lockfile${ignored}`;
+      return `yarn install --immutable${scripts ? '' : ' --mode=skip-build'}`;
+    }
+    default:
+      return manager satisfies never;
+  }
+}
+
+/** A lock file of ours would look like work of the agent. */
+const withoutLock = ({ dependencies }: Manifest, scripts: boolean): string | null =>
+  dependencies === 0 ? null : `npm install --no-package-lock${scripts ? '' : ' --ignore-scripts'}`;
+
+/** `test` is a verb of its own everywhere but in bun, whose own test runner it would start. */
+const runOf = (manager: Manager, script: string): string =>
+  script === 'test' && manager !== 'bun' ? `${manager} test` : `${manager} run ${script}`;
+
+function scriptsOf({ scripts }: Manifest): string[] {
+  const names = SCRIPTS.filter((name) => isCheck(scripts[name]));
+  return names.filter((name) => !isSumOf(scripts[name] ?? '', names));
+}
+
+/** Not the one that `npm init` writes, and none that never ends. */
+function isCheck(script: string | undefined): boolean {
+  if (script === undefined || script.trim() === '') return false;
+  return !/no test specified/.test(script) && !/--watch\b(?!=false)/.test(script);
+}
+
+/** Whether a script only calls others that are checks themselves: each is looked at once. */
+function isSumOf(script: string, names: readonly string[]): boolean {
+  const steps = script.split(/&&|;/).map((step) => step.trim());
+  const called = steps.map(
+    (step) => /^(?:npm|pnpm|yarn|bun)(?: run)? ([\w:-]+)$/.exec(step)?.[1] ?? '',
+  );
+  return called.every((name) => names.includes(name));
+}
+
+function manifestOf(text: string): Manifest {
+  const parsed = objectOf(parse(text));
+  const texts = Object.entries(objectOf(parsed.scripts)).flatMap(([name, script]) =>
+    typeof script === 'string' ? [[name, script] as const] : [],
+  );
+  const dependencies = ['dependencies', 'devDependencies', 'optionalDependencies'].flatMap((kind) =>
+    Object.keys(objectOf(parsed[kind])),
+  ).length;
+  const manager = typeof parsed.packageManager === 'string' ? parsed.packageManager : '';
+  return { manager, scripts: Object.fromEntries(texts), dependencies };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch {
+    return null; // what cannot be read proposes nothing
+  }
+}
+
+const objectOf = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? { ...value } : {};
