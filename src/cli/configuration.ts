@@ -1,7 +1,6 @@
-import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { skipsPermissions } from '../domain/program.js';
-import type { AgentRow, RepositoryRow } from '../service/index.js';
+import type { AgentRow } from '../service/index.js';
 import { actOnService, type Exits } from './act.js';
 import { addAgentConnect, SKIPS_PERMISSIONS } from './agent-connect.js';
 import type { House } from './house.js';
@@ -108,61 +107,4 @@ function agentText(agent: AgentRow, { colors }: Terminal): string {
   ];
   const lines = pairs.map(([name = '', value]) => `${colors.dim(name.padEnd(9))}${value}`);
   return [colors.bold(agent.id), ...lines].join('\n');
-}
-
-/** `repo add|list`. */
-export function addRepositories(program: Command, house: House, exits: Exits): void {
-  const repo = program.command('repo').description('repositories that tasks may change');
-  withOutput(repo.command('add <path-or-url>').description('make a repository known'))
-    .option('--name <name>', 'what tasks call it (the last part of its path)')
-    .option('--branch <branch>', 'where results land (its default branch)')
-    .addOption(
-      new Option('--landing <mode>', 'how they land: as a branch of their own, or merged')
-        .choices(['branch', 'merge'])
-        .default('branch'),
-    )
-    .action((location: string, options: RepoOptions) =>
-      actOnService(house, exits, options, async ({ service, terminal }) => {
-        const { name, branch: target, landing } = options;
-        const isUrl = /^[a-z]+:\/\//i.test(location);
-        const given = { location: isUrl ? location : resolve(location), name, target, landing };
-        const row = await service.repositories.add(given);
-        const how = landing === 'merge' ? `merged into ${row.target}` : 'as branches of their own';
-        terminal.answer(`added ${row.name} (${row.location}); results land ${how}`, row);
-        terminal.hint([`mission task create "Title" --repo ${row.name}`]);
-        return undefined;
-      }),
-    );
-  withOutput(repo.command('list').alias('ls').description('show the repositories')).action(
-    (options: OutputOptions) =>
-      actOnService(house, exits, options, async ({ service, terminal }) => {
-        const repositories = await service.repositories.list();
-        if (repositories.length === 0)
-          terminal.say('No repositories. Add one: mission repo add PATH');
-        const text = repositories.length === 0 ? '' : repoTable(repositories, terminal);
-        terminal.answer(text, { repositories });
-        return undefined;
-      }),
-  );
-}
-
-interface RepoOptions extends OutputOptions {
-  readonly name?: string;
-  readonly branch?: string;
-  readonly landing: 'branch' | 'merge';
-}
-
-/** That a person was a person goes without saying. */
-const addedByOf = ({ addedBy, provenance }: RepositoryRow): string =>
-  provenance === 'person' ? addedBy : `${addedBy} (${provenance})`;
-
-function repoTable(rows: readonly RepositoryRow[], { colors, width }: Terminal): string {
-  const columns: Column<RepositoryRow>[] = [
-    { title: 'NAME', of: ({ name }) => name, paint: colors.bold },
-    { title: 'TARGET', of: ({ target }) => target },
-    { title: 'LANDS', of: ({ landing }) => landing },
-    { title: 'ADDED BY', of: addedByOf },
-    { title: 'LOCATION', of: ({ location }) => location, least: 16 },
-  ];
-  return table(rows, columns, width, colors.dim).join('\n');
 }

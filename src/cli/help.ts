@@ -11,6 +11,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   agent: 'its id, as `mission agent list` shows it',
   name: POLICY_NAMES.join(', '),
   'field=value': 'one or several, as `mission policy show` names them; a list as SPC,INT',
+  repository: 'its name, as `mission repo list` shows it',
   'path-or-url': 'a folder on this machine, or what `git clone` takes',
 };
 
@@ -34,7 +35,10 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'task resume': 'task resume T-42',
   down: 'down --drain --timeout 120',
   why: 'why T-42',
-  'repo add': 'repo add ~/my-project --landing merge',
+  'repo add': 'repo add ~/my-project --check "npm test" --land merge',
+  'repo show': 'repo show my-project',
+  'repo check': 'repo check my-project',
+  'repo set': 'repo set my-project --check "npm test" --check "npm run lint"',
   'agent show': 'agent show implementer',
   'agent enable': 'agent enable implementer',
   'agent disable': 'agent disable implementer --reason "too many failures"',

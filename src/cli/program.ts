@@ -1,12 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { Exits } from './act.js';
-import { addAgents, addRepositories } from './configuration.js';
+import { addAgents } from './configuration.js';
 import { addDoctor } from './doctor.js';
 import { EXIT } from './exit.js';
 import { explainArguments, withoutHelpVerb } from './help.js';
 import type { House } from './house.js';
 import { addHouse } from './house-commands.js';
 import { addPolicies } from './policy.js';
+import { addRepositories } from './repositories.js';
 import { meantCommand } from './suggest.js';
 import { addTaskCreate } from './task-create.js';
 import { addTaskFollowers } from './task-follow.js';

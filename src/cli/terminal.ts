@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline';
 import pc from 'picocolors';
 import type { Ways } from './ways.js';
 
@@ -28,6 +29,8 @@ export interface Terminal {
   say(text: string): void;
   /** The same for others' words, such as titles: they stay as they are. */
   quote(text: string): void;
+  /** What a person answers, trimmed; null where nobody is asked, or would answer. */
+  ask(question: string): Promise<string | null>;
   /** What to type next. */
   hint(commands: readonly string[]): void;
 }
@@ -62,6 +65,7 @@ export function createTerminal({ output, color, ways }: TerminalSettings): Termi
     raw: (bytes) => void stdout.write(bytes),
     say,
     quote: tell,
+    ask: (question) => (output.quiet || isMachine ? Promise.resolve(null) : ask(question)),
     hint: (commands) => {
       if (isMachine) return;
       // Before it is coloured: the end of a colour would look like a letter before the command.
@@ -70,6 +74,23 @@ export function createTerminal({ output, color, ways }: TerminalSettings): Termi
       }
     },
   };
+}
+
+function ask(question: string): Promise<string | null> {
+  const { stdin: input, stderr: output } = process;
+  if (!input.isTTY || !output.isTTY) return Promise.resolve(null);
+  const lines = createInterface({ input, output });
+  return new Promise<string>((answer, reject) => {
+    lines.once('close', () => reject(new Error('nothing was answered')));
+    lines.once('SIGINT', () => {
+      process.emit('SIGINT'); // to whoever acts: of itself it would end this question alone
+      lines.close();
+    });
+    lines.question(question, (text) => {
+      answer(text.trim());
+      lines.close();
+    });
+  });
 }
 
 /** Commands in a document run as they are pasted, too. */

@@ -46,6 +46,9 @@ export interface Baseline {
   readonly checks: readonly CheckResult[];
 }
 
+/** Whether a check is green: it ran to its end and said so. */
+export const isGreen = ({ exitCode }: Pick<CheckResult, 'exitCode'>): boolean => exitCode === 0;
+
 /** How preparing a working copy came out. */
 export type Prepared =
   | { readonly kind: 'ready'; readonly setupDigest: string; readonly cached: boolean }

@@ -3,6 +3,7 @@ import { connect } from '../../drizzle/db.js';
 import type { Engine } from '../client/engine.js';
 import type { Config } from '../config.js';
 import { readState, type State } from '../dev/state.js';
+import type { RepositoryDesk } from '../service/desk.js';
 import { createService, type Service, ServiceError } from '../service/index.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -17,6 +18,7 @@ export function openService({ config, place }: Surroundings): {
   const state = readState(place.home);
   const database = connect(databaseUrl(config, state, place), { max: 4 });
   let engine: Promise<Engine> | null = null;
+  let desk: Promise<RepositoryDesk> | null = null;
   const service = createService({
     database,
     ownDatabase: config.databaseUrl !== null,
@@ -24,11 +26,7 @@ export function openService({ config, place }: Surroundings): {
     principal: `person:${config.user.replaceAll(/\s+/g, '-')}`,
     door: 'cli',
     taskQueue: config.taskQueue,
-    async probe(location, branch) {
-      const { createWorkspaces } = await import('../workspace/index.js');
-      const { home, searchPath } = { home: place.home, searchPath: config.searchPath };
-      return createWorkspaces({ home, searchPath }).probe(location, branch);
-    },
+    desk: () => (desk ??= openDesk(config, place)),
   });
   return {
     service,
@@ -36,6 +34,14 @@ export function openService({ config, place }: Surroundings): {
       await Promise.allSettled([database.close(), engine?.then((opened) => opened.close())]);
     },
   };
+}
+
+async function openDesk(
+  { searchPath }: Config,
+  { home }: Surroundings['place'],
+): Promise<RepositoryDesk> {
+  const { createRepositoryDesk } = await import('./repository-desk.js');
+  return createRepositoryDesk({ home, searchPath });
 }
 
 /** The database that is named, else the one of the stack; throws where there is none. */

@@ -1,12 +1,7 @@
 import type { Database } from '../../drizzle/db.js';
 import type { Engine } from '../client/engine.js';
 import type { Door } from '../contract.js';
-
-/** What a person's repository turns out to be, before it is registered. */
-export interface Probed {
-  readonly location: string;
-  readonly defaultBranch: string;
-}
+import type { RepositoryDesk } from './desk.js';
 
 /** All that the verbs stand on. */
 export interface ServiceDeps {
@@ -19,6 +14,6 @@ export interface ServiceDeps {
   readonly principal: string;
   readonly door: Door;
   readonly taskQueue: string;
-  /** Looks at a repository; throws a sentence that says what is wrong with it. */
-  probe(location: string, branch?: string): Promise<Probed>;
+  /** Loaded when it is first needed, as `engine` is. */
+  desk(): Promise<RepositoryDesk>;
 }

@@ -1,9 +1,12 @@
 /** The verbs of Mission Control over records and Temporal: what one door can do, all can. */
 import type { TaskFilter } from '../../drizzle/reads.js';
+import type { RepositoryChange, RepositoryRow } from '../../drizzle/repositories.js';
+import type { Baseline, Recipe } from '../domain/repository.js';
 import type { Verb } from '../domain/task.js';
 import { type Connection, connectAgent } from './agents-connect.js';
 import { type CanaryOptions, sendCanary } from './canary.js';
 import type { ServiceDeps } from './deps.js';
+import type { Located, Watching } from './desk.js';
 import { doctor } from './doctor.js';
 import type { LockedDoor } from './door.js';
 import { file } from './file-task.js';
@@ -13,7 +16,19 @@ import { editPolicy, policyHistory, showPolicies, switchPolicy } from './policie
 import { dryRunPolicy } from './policies-dry-run.js';
 import { diffPolicy, rollbackPolicy } from './policies-versions.js';
 import { repair } from './repair.js';
-import { add, listRepositories, type NewRepository } from './repositories.js';
+import {
+  add,
+  change,
+  type Examined,
+  examine,
+  examineChange,
+  forget,
+  keepBaseline,
+  listRepositories,
+  measure,
+  type NewRepository,
+  showRepository,
+} from './repositories.js';
 import { listAgents, pauseSquad, showAgent, switchAgent } from './squad.js';
 import { status } from './status.js';
 import { inbox, list, show, waitingOtherwise, why } from './tasks.js';
@@ -21,9 +36,10 @@ import { applyVerb, type VerbFields } from './verbs.js';
 
 export type { AgentRow, PolicyRow } from '../../drizzle/read-house.js';
 export type { LogEvent } from '../../drizzle/read-output.js';
-export type { RepositoryRow } from '../../drizzle/repositories.js';
+export type { RepositoryChange, RepositoryRow } from '../../drizzle/repositories.js';
 export type { CanaryFlight } from './canary.js';
 export type { ServiceDeps } from './deps.js';
+export type { Measured, Progress } from './desk.js';
 export type { Diagnosis } from './doctor.js';
 export type { LockedDoor } from './door.js';
 export { ServiceError } from './errors.js';
@@ -33,6 +49,7 @@ export type { PolicySet } from './policies.js';
 export type { DryRun } from './policies-dry-run.js';
 export type { PolicyDiff } from './policies-versions.js';
 export type { Repaired } from './repair.js';
+export type { Examined, RepositoryDetails, Wishes } from './repositories.js';
 export type { HouseStatus } from './status.js';
 export type { Listed, TaskDetails } from './tasks.js';
 export type { VerbFields } from './verbs.js';
@@ -78,7 +95,20 @@ export const createService = (deps: ServiceDeps) => ({
   },
   repositories: {
     list: () => listRepositories(deps),
-    add: (given: NewRepository) => add(deps, given),
+    show: (name: string) => showRepository(deps, name),
+    /** What a repository is and proposes. It is added, or forgotten, after that. */
+    examine: (given: NewRepository, signal: AbortSignal) => examine(deps, given, signal),
+    add: (examined: Examined, recipe: Recipe, baseline: Baseline | null) =>
+      add(deps, examined, recipe, baseline),
+    forget: (repository: Located) => forget(deps, repository),
+    examineChange: (name: string, given: RepositoryChange, signal: AbortSignal) =>
+      examineChange(deps, name, given, signal),
+    change: (name: string, given: RepositoryChange, why: string) => change(deps, name, given, why),
+    /** Runs setup and checks on a commit, and keeps nothing. */
+    measure: (given: Located & { commit: string; recipe: Recipe }, watching: Watching) =>
+      measure(deps, given, watching),
+    keepBaseline: (repository: RepositoryRow, recipe: Recipe, baseline: Baseline) =>
+      keepBaseline(deps, repository, recipe, baseline),
   },
   pause: (paused: boolean, why: string) => pauseSquad(deps, paused, why),
   status: () => status(deps),

@@ -1,20 +1,23 @@
 import { chmod, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isCode, withLock } from './lock.js';
+import { isCode, isHeld, withLock } from './lock.js';
 import { type Copy, markerPath, readMarkers } from './marker.js';
 import { exists, MIRROR_MARKER } from './mirror.js';
-import { copiesPath, lockPath, mirrorPath, type Source } from './names.js';
+import { copiesPath, copyLockPath, lockPath, mirrorPath, type Source } from './names.js';
 
 /** A marker takes a moment to be written: a draft this old is of a worker that was killed. */
 const DRAFT_AGE_MS = 60_000;
 
 /**
- * The copies that carry our marker, half-deleted ones included. Nothing else in the folder is ours
- * to remove but drafts of markers that a crash has left, which go on the way.
+ * The copies that carry our marker, half-deleted ones included, but for those that a living process
+ * holds outside of any run. Nothing else in the folder is ours to remove but drafts of markers that
+ * a crash has left, which go on the way.
  */
 export async function listCopies(home: string): Promise<Copy[]> {
   await dropDrafts(copiesPath(home));
-  return await readMarkers(home);
+  const copies = await readMarkers(home);
+  const held = await Promise.all(copies.map(({ name }) => isHeld(copyLockPath(home, name))));
+  return copies.filter((_, index) => held[index] !== true);
 }
 
 async function dropDrafts(folder: string): Promise<void> {

@@ -60,6 +60,7 @@ export const REPOSITORY_FAULTS = [
   'shallow',
   'partial-clone',
   'unreachable',
+  'copy-file',
 ] as const;
 export type RepositoryFault = (typeof REPOSITORY_FAULTS)[number];
 

@@ -8,6 +8,8 @@ import { archive, diff, mergeBase } from './content.js';
 import { type CopyRequest, ensureFolder, ensureGit, openCopy } from './copy.js';
 import { createGit, type GitSettings } from './git.js';
 import { type LandingRequest, land } from './landing.js';
+import { checkCopies, listFiles, readText } from './look.js';
+import { withLooseCopy } from './loose-copy.js';
 import type { Copy } from './marker.js';
 import { dropRefs, refresh, repositorySource, tidyMirror } from './mirror.js';
 import type { Repository, Source } from './names.js';
@@ -54,7 +56,17 @@ export function createWorkspaces(settings: WorkspaceSettings) {
       refresh(workshop, repository, branch, signal),
     /** The source of a registered repository. */
     source: repositorySource,
+    /** All paths of a commit. */
+    listFiles: (source: Source, commit: string) => listFiles(workshop, source, commit),
+    readText: (source: Source, commit: string, path: string) =>
+      readText(workshop, source, commit, path),
+    checkCopies,
     openCopy: (request: CopyRequest) => openCopy(workshop, request),
+    /** See `withLooseCopy`. */
+    withLooseCopy: <T>(
+      request: { source: Source; from: string; signal?: AbortSignal | undefined },
+      work: (copy: Copy) => Promise<T>,
+    ) => withLooseCopy(workshop, request, work),
     /** Makes the folder of a copy that begins empty, for an effect that runs no command. */
     ensureFolder: (copy: Copy) => ensureFolder(workshop, copy),
     snapshot: (copy: Copy, message: string, options?: SnapshotOptions) =>

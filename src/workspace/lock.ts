@@ -166,6 +166,11 @@ function describe(holder: Holder | null): string {
   return holder === null ? 'another process' : `process ${holder.pid} on ${holder.place}`;
 }
 
+/** Whether a living process holds the lock at `path`, this one included. */
+export async function isHeld(path: string): Promise<boolean> {
+  return (await readHolder(path)) !== null && !(await isDead(path));
+}
+
 /** True for a system error with this code. */
 export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));

@@ -90,6 +90,11 @@ export function lockPath(home: string, source: Source): string {
   return join(home, 'locks', `${sourceName(source)}.lock`);
 }
 
+/** The lock of a copy that belongs to no run: while it is held, nobody tidies the copy away. */
+export function copyLockPath(home: string, name: string): string {
+  return join(home, 'locks', `copy-${name}.lock`);
+}
+
 /** The folder that holds working copies, their private homes and their markers. */
 export function copiesPath(home: string): string {
   return join(home, 'copies');

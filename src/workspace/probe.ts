@@ -129,7 +129,7 @@ async function findDefaultBranch(git: Git, root: string, gitDir: string): Promis
   const current = (await symbolic('HEAD')).replace('refs/heads/', '');
   if (current !== '') return current;
   const sentence =
-    'has no branch checked out (detached HEAD); name the target branch with --branch';
+    'has no branch checked out (detached HEAD); name the target branch with --target';
   throw new RepositoryError(root, 'no-branch', sentence);
 }
 
@@ -141,7 +141,7 @@ async function headOf(git: Git, root: string, gitDir: string, branch: string): P
     const sentence = 'has no commits yet; make a first one: git commit --allow-empty -m "Begin"';
     throw new RepositoryError(root, 'no-commits', sentence);
   }
-  const sentence = `has no branch ${branch}; create it, or name another with --branch`;
+  const sentence = `has no branch ${branch}; create it, or name another with --target`;
   throw new RepositoryError(root, 'branch-missing', sentence);
 }
 
@@ -161,11 +161,11 @@ async function probeUrl(git: Git, url: string, branch?: string): Promise<ProbedR
     throw new RepositoryError(url, 'no-commits', 'has no commits yet; push a first one');
   }
   if (named === undefined) {
-    throw new RepositoryError(url, 'no-branch', 'names no default branch; give one with --branch');
+    throw new RepositoryError(url, 'no-branch', 'names no default branch; give one with --target');
   }
   const head = lines.find(([, name]) => name === `refs/heads/${checkBranchName(named)}`)?.[0];
   if (head === undefined) {
-    const sentence = `has no branch ${named}; create it, or name another with --branch`;
+    const sentence = `has no branch ${named}; create it, or name another with --target`;
     throw new RepositoryError(url, 'branch-missing', sentence);
   }
   if (url.startsWith('file://')) {

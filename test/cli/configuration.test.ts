@@ -140,7 +140,7 @@ test('a repository is added after a look, listed, and worked in', async () => {
   const repository = join(folder, 'tiny');
   try {
     await makeRepository(repository);
-    const added = await mission('repo', 'add', repository, '--landing', 'merge', '--json');
+    const added = await mission('repo', 'add', repository, '--land', 'merge', '--json');
     expect(documentOf(added)).toMatchObject({
       name: 'tiny',
       location: repository,

@@ -22,7 +22,7 @@ describe.concurrent('what is mistyped', () => {
     [['task', 'guid', 'T-1', 'be bold'], `${said} task guide T-1 'be bold'`],
     [['task', 'list', '--assigne', 'x'], `unknown option '--assigne'; did you mean --assignee?`],
     [['task', 'show'], "missing required argument 'task'"],
-    [['repo', 'add', '.', '--landing', 'rebase'], 'branch, merge'],
+    [['repo', 'add', '.', '--land', 'rebase'], 'branch, merge, pull-request'],
   ])('mission %j is refused with 2 and says what was meant', async (args, message) => {
     const { code, stdout, stderr } = await run(args, { env });
     expect(stderr).toContain(message);

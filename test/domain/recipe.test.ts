@@ -158,7 +158,7 @@ describe('of a Makefile', () => {
 
 describe('of a folder', () => {
   const app = { 'app/package.json': TESTED, 'app/package-lock.json': '' };
-  test('the topmost with a lock file is taken where the root is no project; others are named', () => {
+  test('the topmost with a lock file is taken where the root is none; others are named', () => {
     const files = { 'README.md': '', 'web/x/go.mod': '', 'web/x/go.sum': '', ...app };
     expect(propose(files)).toMatchObject({
       ...{ folder: 'app', setup: 'npm ci --ignore-scripts', checks: ['npm test'] },

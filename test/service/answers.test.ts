@@ -14,7 +14,7 @@ beforeEach(async () => {
     principal: 'person:ann',
     door: 'cli',
     taskQueue: 'none',
-    probe: () => Promise.reject(new Error('not asked')),
+    desk: () => Promise.reject(new Error('not asked')),
   });
   return () => stage.close();
 });

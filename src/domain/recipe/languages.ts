@@ -35,7 +35,7 @@ const PYTHON = [
   { file: 'pyproject.toml', setup: null, run: VENV },
 ] as const;
 
-/** What is built from source runs a script of its own: only wheels are taken unless that is meant. */
+/** What is built from source runs a script of its own: wheels alone, unless that is allowed. */
 function pipSetup(requirements: readonly string[], installScripts: boolean): string {
   const what = requirements.map((file) => ` -r ${file}`).join('') || ' -e .';
   const wheels = installScripts || requirements.length === 0 ? '' : ' --only-binary :all:';
