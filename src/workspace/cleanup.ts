@@ -80,7 +80,7 @@ export async function removeMirror(home: string, source: Source): Promise<void> 
 }
 
 /** Removes a folder even where its owner made parts of it read-only, as package managers do. */
-async function removeTree(path: string): Promise<void> {
+export async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {

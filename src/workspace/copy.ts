@@ -142,7 +142,8 @@ function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, '\\$&').replace(/\s+/g, ' ')}"`;
 }
 
-async function makeTree(
+/** Makes the tree of a copy with its git; its folder is not there yet. */
+export async function makeTree(
   { home, git }: Workshop,
   copy: Copy,
   signal: AbortSignal | undefined,
@@ -165,7 +166,8 @@ async function makeTree(
   });
 }
 
-async function mergeIn(
+/** Merges into a copy what it is to be merged with, and answers the files in conflict. */
+export async function mergeIn(
   { git }: Workshop,
   copy: Copy,
   signal: AbortSignal | undefined,

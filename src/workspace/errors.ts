@@ -30,6 +30,7 @@ export const TREE_REFUSALS = [
   'attributes-filter',
   'git-folder-replaced',
   'malformed-object',
+  'kept-out',
 ] as const;
 export type TreeRefusal = (typeof TREE_REFUSALS)[number];
 

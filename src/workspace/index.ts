@@ -3,6 +3,7 @@
  * the database.
  */
 import { isAbsolute } from 'node:path';
+import { type CheckRequest, runChecks } from './checks.js';
 import { listCopies, listMirrors, removeCopy, removeMirror } from './cleanup.js';
 import { archive, diff, mergeBase } from './content.js';
 import { type CopyRequest, ensureFolder, ensureGit, openCopy } from './copy.js';
@@ -17,6 +18,9 @@ import { probeRepository } from './probe.js';
 import { type CommandRequest, killOrphans, listMarked, runCommand, runMark } from './process.js';
 import { createSandbox, type SandboxSettings } from './sandbox/index.js';
 import type { ProgramRequest } from './sandbox/program.js';
+import { dropSetupsOf, tidySetups } from './setup/cache.js';
+import { type PrepareRequest, prepareCopy } from './setup/index.js';
+import { PUBLIC_ONLY, type Registries } from './setup/registries.js';
 import { type SnapshotOptions, snapshot } from './snapshot.js';
 
 export type { CopyRequest } from './copy.js';
@@ -25,9 +29,13 @@ export type { Landing, LandingRequest } from './landing.js';
 export type { Copy } from './marker.js';
 export { EMPTY_ROOT, type Repository, type Source } from './names.js';
 export type { SandboxState } from './sandbox/index.js';
+export { findRegistries } from './setup/registries.js';
 export type { SnapshotOptions } from './snapshot.js';
 
-export interface WorkspaceSettings extends GitSettings, SandboxSettings {}
+export interface WorkspaceSettings extends GitSettings, SandboxSettings {
+  /** Where packages come from, beside the public registries. */
+  registries?: Registries;
+}
 
 /** A command, and whether a person wrote it. */
 export interface CommandInCopy extends Omit<CommandRequest, 'searchPath'> {
@@ -48,6 +56,8 @@ export function createWorkspaces(settings: WorkspaceSettings) {
   const workshop = { home, git: createGit(settings) };
   const { git } = workshop;
   const sandbox = createSandbox(settings);
+  const registries = settings.registries ?? PUBLIC_ONLY;
+  const yard = { ...workshop, sandbox, searchPath, registries };
   return {
     /** See `probeRepository`. */
     probe: (location: string, branch?: string) => probeRepository(git, location, branch),
@@ -67,6 +77,10 @@ export function createWorkspaces(settings: WorkspaceSettings) {
       request: { source: Source; from: string; signal?: AbortSignal | undefined },
       work: (copy: Copy) => Promise<T>,
     ) => withLooseCopy(workshop, request, work),
+    /** Gives a fresh copy its dependencies and the person's files: see `prepareCopy`. */
+    prepare: (request: PrepareRequest) => prepareCopy(yard, request),
+    /** Runs the checks of a repository on a prepared copy. */
+    check: (request: CheckRequest) => runChecks(yard, request),
     /** Makes the folder of a copy that begins empty, for an effect that runs no command. */
     ensureFolder: (copy: Copy) => ensureFolder(workshop, copy),
     snapshot: (copy: Copy, message: string, options?: SnapshotOptions) =>
@@ -96,6 +110,10 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     dropCopy: (copy: Pick<Copy, 'name'>) => removeCopy(home, copy.name),
     /** Lets go of a task's snapshots, after its end and retention. */
     dropRefs: (source: Source, taskId: string) => dropRefs(workshop, source, taskId),
+    /** Lets go of the setups that were made for a task alone, after its end. */
+    dropSetups: (taskId: string) => dropSetupsOf(home, taskId),
+    /** Removes setups that are old or too many. For upkeep, now and then. */
+    tidySetups: () => tidySetups(home),
     listCopies: () => listCopies(home),
     listMirrors: () => listMirrors(home),
     removeMirror: (source: Source) => removeMirror(home, source),

@@ -14,6 +14,8 @@ export interface CommandRequest {
   /** Added to the allow-list of PATH, HOME, LANG, TMPDIR and our marks. */
   environment?: Readonly<Record<string, string>>;
   input?: string;
+  /** Hosts that it may reach from the sandbox, `npm.example.com:443`; none unless told. */
+  hosts?: readonly string[];
   /** Output kept, in bytes: its first and its last half. 8 MiB unless told. */
   outputBytesMax?: number;
   /** From SIGTERM to SIGKILL. 5 s unless told. */

@@ -8,6 +8,15 @@ import { isCode } from './lock.js';
 import type { Copy } from './marker.js';
 import { isAncestor, readRef, type Workshop } from './mirror.js';
 import { checkedCommit, mirrorPath, rootRef, snapshotRef } from './names.js';
+import {
+  findHeld,
+  holdsKeptOut,
+  isKeptOut,
+  type KeptOut,
+  passedOver,
+  readKeptOut,
+  takeOut,
+} from './setup/kept-out.js';
 
 /** A kept state of a copy. `ref` keeps it in the mirror until the task's refs are dropped. */
 export interface Snapshot {
@@ -46,6 +55,7 @@ export async function snapshot(
     try {
       await fetchIntoMirror(workshop, copy, commit, kept, options.signal);
       await refuseBadChanges(workshop, copy, commit, limit);
+      await refuseKeptOut(workshop, copy, commit);
     } catch (error) {
       if (!(error instanceof RefusedTree)) throw error;
       await forget(workshop, copy, kept, isNew);
@@ -110,11 +120,15 @@ async function commitInside(
   limit: number,
 ): Promise<{ commit: string; isNew: boolean }> {
   const { git } = workshop;
+  const kept = await readKeptOut(copy);
+  const config = kept === null ? [] : [passedOver(copy)];
   await forgetNestedRepositories(workshop, copy);
-  await refuseLargeFiles(workshop, copy, limit);
-  await git.run(inside(copy, ['add', '--all'])).catch((error: unknown) => {
+  await refuseLargeFiles(workshop, copy, limit, kept);
+  if (kept !== null) await withoutCommitsThatHold(workshop, copy, kept);
+  await git.run({ ...inside(copy, ['add', '--all']), config }).catch((error: unknown) => {
     throw refusedByAdd(error);
   });
+  if (kept !== null) await takeOut(git, inside(copy, []), kept);
   const unchanged = await git.run({
     ...inside(copy, ['diff-index', '--cached', '--quiet', 'HEAD', '--']),
     okExits: [1, 128], // 128: the agent began a branch without a commit
@@ -144,14 +158,46 @@ async function forgetNestedRepositories({ git }: Workshop, copy: Copy): Promise<
 /**
  * Seen before git spends minutes on compressing them; the mirror's check is the one that counts.
  */
-async function refuseLargeFiles({ git }: Workshop, copy: Copy, limit: number): Promise<void> {
+async function refuseLargeFiles(
+  { git }: Workshop,
+  copy: Copy,
+  limit: number,
+  kept: KeptOut | null,
+): Promise<void> {
   const args = ['ls-files', '-z', '--others', '--modified', '--exclude-standard'];
-  const { stdout } = await git.run(inside(copy, args));
+  const config = kept === null ? [] : [passedOver(copy)];
+  const { stdout } = await git.run({ ...inside(copy, args), config });
   for (const path of new Set(stdout.split('\0'))) {
+    if (kept !== null && isKeptOut(kept, path)) continue;
     const found = path === '' ? null : await lstat(join(copy.path, path)).catch(() => null);
     if (found?.isFile() && found.size > limit) throw tooLarge(path, found.size, limit);
   }
 }
+
+/** An agent may have committed by force what is no part of the work: then its files count alone. */
+async function withoutCommitsThatHold({ git }: Workshop, copy: Copy, kept: KeptOut): Promise<void> {
+  const call = inside(copy, []);
+  const head = await git.run({
+    ...call,
+    args: ['rev-parse', '--quiet', '--verify', 'HEAD^{commit}'],
+    okExits: [1],
+  });
+  if (head.exitCode !== 0) return; // it began a branch without a commit
+  if ((await findHeld(git, call, head.stdout.trim(), bases(copy), kept)) === null) return;
+  await git.run({ ...call, args: ['reset', '--quiet', '--soft', copy.from] });
+}
+
+/** In the mirror, by object ids: this is the check that counts. */
+async function refuseKeptOut({ home, git }: Workshop, copy: Copy, commit: string): Promise<void> {
+  const kept = await readKeptOut(copy);
+  if (kept === null) return;
+  const mirror = mirrorPath(home, copy.source);
+  const call = { cwd: mirror, gitDir: mirror };
+  const held = await findHeld(git, call, commit, bases(copy), kept);
+  if (held !== null) throw holdsKeptOut(held, kept);
+}
+
+const bases = ({ from, merging }: Copy) => (merging === null ? [from] : [from, merging]);
 
 /** Git itself refuses some trees while it adds them; its message names the path. */
 function refusedByAdd(error: unknown): unknown {

@@ -72,7 +72,8 @@ export function createSandbox(settings: SandboxSettings): Sandbox {
       if (level === 'native') return notStarted(NO_SHELL);
       const { state, ground } = await stand();
       if (ground === null) return notStarted(refusal(state));
-      const inner = { ...request, environment: request.environment ?? {}, ...PLAIN };
+      const { environment = {}, hosts = [] } = request;
+      const inner = { ...request, environment, hosts, readOnly: false, answers: false };
       return await within(await prepare(ground, inner), notStarted, (prepared) =>
         runInside(prepared, request),
       );
@@ -92,7 +93,6 @@ export function createSandbox(settings: SandboxSettings): Sandbox {
 const NO_SHELL =
   'commands of agents need bubblewrap: the sandbox of this installation is the one that an ' +
   "agent's program brings itself, and a command has none";
-const PLAIN = { readOnly: false, hosts: [], answers: false };
 
 const refusal = ({ why, fix }: SandboxState): string => `no sandbox: ${why}; ${fix}`;
 

@@ -1,5 +1,12 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +54,18 @@ export function allowedTarget(
   return { host, port: Number(target.slice(at + 1)) };
 }
 
+/** The same for a whole address, as a client without TLS asks its proxy. */
+export function plainTarget(
+  asked: string,
+  hosts: ReadonlySet<string>,
+): { host: string; port: number; path: string } | null {
+  if (!/^http:\/\//i.test(asked) || !URL.canParse(asked)) return null;
+  const { hostname, port, pathname, search, username, password } = new URL(asked);
+  if (username !== '' || password !== '') return null;
+  const target = allowedTarget(`${hostname}:${port || 80}`, hosts);
+  return target === null ? null : { ...target, path: pathname + search };
+}
+
 /** Opens a proxy for one command. It listens on a Unix socket: no port of the host is taken. */
 export async function openProxy(hosts: readonly string[]): Promise<HostProxy> {
   const allowed = new Set(hosts.map(hostWithPort));
@@ -67,6 +86,8 @@ export async function openProxy(hosts: readonly string[]): Promise<HostProxy> {
     socket.once('close', () => open.delete(socket));
   });
   server.on('request', (request, response) => {
+    const target = plainTarget(request.url ?? '', allowed);
+    if (target !== null) return forward(request, response, target);
     response.writeHead(403, { 'content-type': 'text/plain', connection: 'close' });
     response.end(refuse(`${request.method} ${request.url}`));
   });
@@ -116,6 +137,38 @@ export async function sweepProxies(): Promise<void> {
     });
     if (isDead) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+/** Meant for the next hop alone, so they end here. */
+const HOP_BY_HOP = /^(?:proxy-.*|connection|keep-alive|te|trailer|upgrade)$/;
+
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.test(name)));
+}
+
+/** A request without TLS, as mirrors inside a house are asked. */
+function forward(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: { host: string; port: number; path: string },
+): void {
+  const { host, port, path } = target;
+  const headers = { ...endToEnd(request.headers), host: `${host}:${port}` };
+  const far = requestHttp(
+    { host, port, path, method: request.method, headers, timeout: CONNECT_TIMEOUT_MS },
+    (answer) => {
+      response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headers));
+      answer.on('error', () => response.destroy());
+      answer.pipe(response);
+    },
+  );
+  far.once('timeout', () => far.destroy(new Error('timed out')));
+  far.once('error', () => {
+    if (response.headersSent) response.destroy();
+    else response.writeHead(502).end();
+  });
+  response.once('close', () => far.destroy());
+  request.pipe(far);
 }
 
 function tunnel(

@@ -1,0 +1,117 @@
+import { access } from 'node:fs/promises';
+import type { Recipe } from '../../domain/repository.js';
+import type { Copy } from '../marker.js';
+import type { Workshop } from '../mirror.js';
+import { createLines } from '../output.js';
+import type { CommandResult } from '../process.js';
+import type { Sandbox } from '../sandbox/index.js';
+import { allowedHosts, type Registries } from './registries.js';
+
+/** What preparing needs. */
+export interface Yard extends Workshop {
+  sandbox: Sandbox;
+  registries: Registries;
+  searchPath: string;
+}
+
+export const SETUP_TIMEOUT_MS = 20 * 60_000;
+const OUTPUT_BYTES_MAX = 128 * 1024;
+/** What the system trusts, which a house with a certificate of its own has added to. */
+const TRUSTED = '/etc/ssl/certs/ca-certificates.crt';
+
+/** Runs a line of shell in a folder of the tree. */
+const IN_FOLDER = 'cd -- "$1" && eval "$2"';
+
+/** The arguments of `sh` for a command that a person wrote for a folder. */
+export function commandIn(folder: string, command: string): string[] {
+  return ['-c', IN_FOLDER, 'sh', folder === '' ? '.' : `./${folder}`, command];
+}
+
+/** Runs a setup in its checkout; null when it is done, else why not, with what it said. */
+export async function runSetup(
+  { sandbox, registries, searchPath }: Pick<Yard, 'sandbox' | 'registries' | 'searchPath'>,
+  aside: Copy,
+  request: {
+    recipe: Recipe;
+    registries?: Registries;
+    signal?: AbortSignal | undefined;
+    onLine?: ((line: string) => void) | undefined;
+  },
+): Promise<string | null> {
+  const { recipe, registries: more, signal, onLine } = request;
+  const { setup, folder } = recipe;
+  if (setup === null) return null;
+  const lines = createLines((line) => onLine?.(line));
+  const result = await sandbox.run({
+    copy: aside,
+    searchPath,
+    file: 'sh',
+    args: commandIn(folder, setup),
+    environment: {
+      ...(await environmentOf(recipe)),
+      ...registries.environment,
+      ...more?.environment,
+    },
+    hosts: allowedHosts([...registries.hosts, ...(more?.hosts ?? [])]),
+    timeoutMs: SETUP_TIMEOUT_MS,
+    outputBytesMax: OUTPUT_BYTES_MAX,
+    onOutput: (text) => lines.add(Buffer.from(text)),
+    signal,
+  });
+  lines.end();
+  signal?.throwIfAborted();
+  return complaintOf(setup, result);
+}
+
+function complaintOf(setup: string, { ending, output }: CommandResult): string | null {
+  if (ending.kind === 'exited' && ending.exitCode === 0) return null;
+  const hint = output.includes('[sandbox: the network was refused')
+    ? '\n[a setup reaches package registries only; MISSION_REGISTRIES names further ones]'
+    : '';
+  return `${setup}: ${howEnded(ending)}\n${output.trimEnd()}${hint}`;
+}
+
+function howEnded(ending: CommandResult['ending']): string {
+  switch (ending.kind) {
+    case 'exited':
+      return `ended with code ${ending.exitCode}`;
+    case 'killed':
+      return `was ended by ${ending.signal}`;
+    case 'timed-out':
+      return `was stopped after ${Math.round(ending.timeoutMs / 1000)} s`;
+    case 'cancelled':
+      return 'was stopped';
+    case 'not-started':
+      return `could not be started: ${ending.reason}`;
+    default:
+      return ending satisfies never;
+  }
+}
+
+/** Nobody answers a question, and nothing that is installed runs a script unless it may. */
+async function environmentOf({ installScripts }: Recipe): Promise<Record<string, string>> {
+  const isTrusted = await access(TRUSTED).then(
+    () => true,
+    () => false,
+  );
+  return {
+    CI: 'true',
+    ...{ npm_config_audit: 'false', npm_config_fund: 'false' },
+    ...{ npm_config_update_notifier: 'false', COREPACK_ENABLE_DOWNLOAD_PROMPT: '0' },
+    ...{ PIP_NO_INPUT: '1', PIP_DISABLE_PIP_VERSION_CHECK: '1' },
+    // Within the tree: what stands in a home folder is not where the next copy looks.
+    ...{ YARN_ENABLE_GLOBAL_CACHE: 'false', YARN_ENABLE_TELEMETRY: '0' },
+    ...(installScripts ? {} : NO_SCRIPTS),
+    ...(isTrusted
+      ? { NODE_EXTRA_CA_CERTS: TRUSTED, PIP_CERT: TRUSTED, SSL_CERT_FILE: TRUSTED }
+      : {}),
+  };
+}
+
+/** npm and pnpm, Yarn 1, Yarn from 2 on. */
+const NO_SCRIPTS = {
+  npm_config_ignore_scripts: 'true',
+  pnpm_config_ignore_scripts: 'true',
+  YARN_IGNORE_SCRIPTS: 'true',
+  YARN_ENABLE_SCRIPTS: 'false',
+};
