@@ -22,7 +22,10 @@ export interface Workplace {
   readonly conflicts: readonly string[];
 }
 
-/** Opens the copy: at the checkpoint, else at the work so far, else at the base. */
+/** The setup of the repository failed on this copy: nobody has been paid, and a person is asked. */
+export class SetupFailed extends Error {}
+
+/** Opens the copy, at the checkpoint, else at the work so far, else at the base; and prepares it. */
 export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Promise<Workplace> {
   const { brief, attempt, checkpoint } = go;
   const { workspaces } = deps;
@@ -43,7 +46,31 @@ export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Pr
     identity: { name: brief.agent.name, email: `${brief.agent.id}@agents.invalid` },
     signal,
   });
+  try {
+    await prepareCopy(deps, brief, copy, signal);
+  } catch (error) {
+    await workspaces.dropCopy(copy);
+    throw error;
+  }
   return { source, copy, base: feedback?.target ?? base, conflicts };
+}
+
+/** What a reviewer reads was prepared before; a setup of its own would need the network. */
+async function prepareCopy(
+  deps: Deps,
+  { repository, task, run }: RunBrief,
+  copy: Copy,
+  signal: AbortSignal,
+): Promise<void> {
+  if (repository === null) return;
+  const { id, recipe, location } = repository;
+  const prepared = await deps.workspaces.prepare({
+    ...{ copy, recipe, location, signal },
+    repositoryId: id,
+    taskId: task.id,
+    offline: run.kind === 'REVIEW',
+  });
+  if (prepared.kind === 'failed') throw new SetupFailed(prepared.output);
 }
 
 /** The target's tip when the first execution began; every later copy starts from the same. */

@@ -12,7 +12,7 @@ import type { FailureCause } from '../src/domain/run.js';
 import { FAILURE_CAUSES } from '../src/domain/run.js';
 import { clean, firstLine } from '../src/domain/text.js';
 import { GitError, RefusedTree, RepositoryError } from '../src/workspace/index.js';
-import { type Ended, openWorkplace, type Workplace } from './attempt.js';
+import { type Ended, openWorkplace, SetupFailed, type Workplace } from './attempt.js';
 import { cleaned } from './cleaned.js';
 import type { Deps } from './deps.js';
 import { broken, Defect, leaving, superseded } from './failures.js';
@@ -38,6 +38,8 @@ export interface Craft {
 
 /** This many workers in a row may die on a run that makes no progress. */
 const LOST_MAX = 10;
+/** Characters of what is told of a failure. */
+const TOLD = 2000;
 /** And this often in a row its backend may break. */
 const DEFECTS_MAX = 3;
 
@@ -85,6 +87,7 @@ async function closingOf(
   } catch (error) {
     await progress.leave();
     if (error instanceof RefusedTree) return failedBy('refused-tree', error.message, craft);
+    if (error instanceof SetupFailed) return setupFailed(error.message, craft);
     if (error instanceof RepositoryError) return failedBy('setup-failed', error.message, craft);
     if (error instanceof GitError && place === null && Context.current().info.attempt >= 3) {
       return failedBy('setup-failed', error.message, craft);
@@ -98,6 +101,13 @@ async function closingOf(
     // All of it is in the mirror; what a crash leaves behind is upkeep's.
     if (place !== null) await deps.workspaces.dropCopy(place.copy).catch(() => undefined);
   }
+}
+
+/** The record holds all that the setup said; what is told of it has its first and last lines. */
+function setupFailed(said: string, craft: Craft): Closing {
+  const told =
+    said.length <= TOLD ? said : `${said.slice(0, TOLD / 4)}\n[…]\n${said.slice(-TOLD / 2)}`;
+  return { ...failedBy('setup-failed', told, craft), report: clean(said) };
 }
 
 /** A backend's defect may pass; one that stays fails the run, in its own words. */
@@ -147,7 +157,7 @@ export function failedBy(
   craft: Pick<Craft, 'failed' | 'unprepared'>,
 ): Closing {
   const { fault, means } = FAILURE_CAUSES[cause];
-  const error = clean(message).slice(0, 2000);
+  const error = clean(message).slice(0, TOLD);
   const summary = `${means}: ${firstLine(error, 200)}`;
   const course = cause === 'setup-failed' ? craft.unprepared : craft.failed;
   return { state: 'FAILED', outcome: 'failed', cause, fault, error, summary, course };

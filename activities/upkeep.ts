@@ -65,7 +65,7 @@ class Pass {
       { what: 'have the inbox decided again', done: () => this.reconsiderInbox() },
       { what: 'close records', done: () => this.reconcile() },
       { what: 'clean up', done: () => this.clean() },
-      { what: 'let go of old transcripts', done: () => this.forget() },
+      { what: 'let go of old transcripts and setups', done: () => this.forget() },
       { what: 'check the invariants', done: () => this.watch.look(this.deps.database) },
     ];
   }
@@ -78,6 +78,7 @@ class Pass {
     if (Date.now() < this.forgetAt) return;
     this.forgetAt = Date.now() + FORGET_EVERY_MS;
     await ask<string>(this.deps.database, 'forget_transcripts');
+    await this.deps.workspaces.tidySetups();
   }
 
   private async startFiled(): Promise<void> {
@@ -151,7 +152,10 @@ class Pass {
     try {
       for (const { id, repositoryId } of unclean) {
         if (repositoryId === null) await workspaces.removeMirror({ kind: 'task', taskId: id });
-        else await workspaces.dropRefs({ kind: 'repository', repositoryId }, id);
+        else {
+          await workspaces.dropRefs({ kind: 'repository', repositoryId }, id);
+          await workspaces.dropSetups(id);
+        }
         cleaned.push(id);
       }
     } finally {

@@ -34,6 +34,8 @@ export interface Config {
   effectsLog: string | null;
   /** MISSION_METRICS_ADDRESS: where a worker answers `/metrics`; a port alone is on 127.0.0.1. */
   metricsAddress: string | null;
+  /** MISSION_REGISTRIES, and where the person's package managers are sent by variables. */
+  registries: Record<'named' | 'npm' | 'pip' | 'pipExtra' | 'go', string | null>;
   /** MC_TEMPORAL_CLI: the program to run the dev server with. */
   temporalCli: string | null;
   /** MISSION_CACHE, else `mission-control` in the user's cache: downloaded programs. */
@@ -61,6 +63,14 @@ const socket = z
   .regex(/^((\d{1,3}\.){3}\d{1,3}:|\[[\da-f:]+\]:)?\d{1,5}$/i, 'it must be a port, or IP:port')
   .transform((text) => (text.includes(':') ? text : `127.0.0.1:${text}`));
 
+const registries = z
+  .string()
+  .refine(
+    (text) =>
+      text.split(/[\s,]+/).every((one) => /^(https?:\/\/)?[\w.-]+(:\d+)?(\/.*)?$/.test(one)),
+    'it must be hosts or addresses, such as npm.example.com or https://npm.example.com:8443',
+  );
+
 const readable = z.string().refine(existsSync, 'there is no such file');
 
 /** An empty variable is one that is not set. Those of Temporal are read by its own library. */
@@ -76,6 +86,11 @@ const schema = z.object({
   MISSION_SCENARIOS: folder.optional(),
   MISSION_EFFECTS_LOG: folder.optional(),
   MISSION_METRICS_ADDRESS: socket.optional(),
+  MISSION_REGISTRIES: registries.optional(),
+  npm_config_registry: z.string().optional(),
+  PIP_INDEX_URL: z.string().optional(),
+  PIP_EXTRA_INDEX_URL: z.string().optional(),
+  GOPROXY: z.string().optional(),
   MC_TEMPORAL_CLI: folder.optional(),
   PATH: z.string().default(''),
   USER: z.string().optional(),
@@ -111,6 +126,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     scenarios: data.MISSION_SCENARIOS ?? null,
     effectsLog: data.MISSION_EFFECTS_LOG ?? null,
     metricsAddress: data.MISSION_METRICS_ADDRESS ?? null,
+    registries: {
+      named: data.MISSION_REGISTRIES ?? null,
+      npm: data.npm_config_registry ?? null,
+      pip: data.PIP_INDEX_URL ?? null,
+      pipExtra: data.PIP_EXTRA_INDEX_URL ?? null,
+      go: data.GOPROXY ?? null,
+    },
     temporalCli: data.MC_TEMPORAL_CLI ?? null,
     cacheDir: data.MISSION_CACHE ?? join(cache, 'mission-control'),
     searchPath: data.PATH,

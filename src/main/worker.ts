@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** A worker process: performs tasks until it is told to stop. Any number of them may run. */
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
@@ -9,7 +10,7 @@ import { createBackends } from '../agents/index.js';
 import { loadConfig, variable } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
-import { createWorkspaces } from '../workspace/index.js';
+import { createWorkspaces, findRegistries } from '../workspace/index.js';
 import { bundleWorkflows } from './bundle.js';
 import { patiently } from './patience.js';
 import { reclaim, workerIdentity } from './reclaim.js';
@@ -46,7 +47,11 @@ const deps = {
   database,
   taskQueue,
   worker: workerIdentity(),
-  workspaces: await createWorkspaces({ home: config.home, searchPath: config.searchPath }),
+  workspaces: createWorkspaces({
+    home: config.home,
+    searchPath: config.searchPath,
+    registries: await findRegistries(config.registries, homedir()),
+  }),
   backends: createBackends({
     scenarioFolder: config.scenarios,
     effectsLog: config.effectsLog,

@@ -1,9 +1,11 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { setRepository } from '../../drizzle/repositories.js';
 import { withLock } from '../../src/workspace/lock.js';
 import { lockPath } from '../../src/workspace/names.js';
 import { type House, openHouse } from '../support/house.js';
+import { describeNeeding, needs } from '../support/needs.js';
 import { addRepository } from '../support/repository.js';
 import { setPolicy } from '../support/settings.js';
 import { approved, eventually, execution, file, revision } from '../support/tasks.js';
@@ -195,4 +197,36 @@ test('a repository that is gone blocks before and after, and retry goes on', asy
   await task.say('retry');
   expect(await task.result()).toMatchObject({ status: 'DONE' });
   await eventually(async () => expect(await task.told()).toHaveLength(3));
+});
+
+describeNeeding(needs.bubblewrap, 'a repository with a setup', () => {
+  test('one that fails blocks before an agent is asked; retry runs it again', async () => {
+    const repository = await addRepository(house);
+    const recipe = (setup: string) =>
+      setRepository(house.database, {
+        ...{ name: repository.name, recipe: { setup }, why: 'a test' },
+        ...{ by: 'person:ann', door: 'cli' },
+      });
+    const failing = 'echo "no such package: tiny"; exit 7';
+    await recipe(failing);
+    const task = await file(house, oneCycle, { repository: repository.name });
+    const { blocked_detail } = await task.until('BLOCKED', 'setup-failed');
+    expect(blocked_detail).toContain(`${failing}: ended with code 7`);
+    const [run] = await task.runs();
+    expect(run).toMatchObject({ cause: 'setup-failed', work_tokens: 0, instructions_sha: null });
+    expect(run?.error).toContain('no such package: tiny');
+    await recipe('mkdir made && echo it > made/it');
+    await task.say('retry');
+    expect(await task.result()).toMatchObject({ status: 'DONE' });
+    expect(await task.told()).toEqual([
+      'EXECUTION 1 FAILED',
+      'EXECUTION 2 SUCCEEDED',
+      'REVIEW 1 SUCCEEDED',
+    ]);
+    const { landed_ref: ref } = await task.record();
+    expect(repository.git('ls-tree', '-r', '--name-only', `${ref}`)).toBe('shared.txt\nwork.txt');
+    expect(readdirSync(join(house.home, 'setups')).filter((name) => name !== 'tasks')).toHaveLength(
+      1,
+    );
+  });
 });

@@ -1,35 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Prepared, Recipe } from '../../src/domain/repository.js';
-import { type Copy, createWorkspaces } from '../../src/workspace/index.js';
 import { describeNeeding, needs } from '../support/needs.js';
 import { openRegistry, type Registry } from '../support/registry.js';
-import {
-  AGENT,
-  commitAll,
-  git,
-  personsRepository,
-  read,
-  SEARCH_PATH,
-  temporaryFolder,
-  write,
-} from './support.js';
+import { commitAll, git, read, temporaryFolder, write } from './support.js';
+import { kept, openYard } from './yard.js';
 
 // Real package managers start slowly, and other tests saturate the cores.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-const RECIPE: Recipe = { setup: 'npm ci', installScripts: false, checks: [], folder: '', copies: [] };
 
 let registry: Registry;
 beforeAll(async () => {
@@ -37,62 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => registry.close());
 
-/** A house with a person's repository, and copies of it that are prepared. */
-async function yard(files: Record<string, string> = registry.files()) {
-  const home = join(temporaryFolder(), 'home');
-  const location = personsRepository();
-  write(location, files);
-  commitAll(location, 'Dependencies');
-  const registries = { hosts: [registry.host], environment: { npm_config_registry: registry.url } };
-  const workspaces = createWorkspaces({ home, searchPath: SEARCH_PATH, registries });
-  const repositoryId = randomUUID();
-  const repository = { repositoryId, location };
-  const source = workspaces.source(repository);
-  let number = 0;
-  const open = async (
-    more: { taskId?: string; from?: string; merging?: string } = {},
-  ): Promise<Copy> => {
-    number += 1;
-    const { copy } = await workspaces.openCopy({
-      source,
-      task: { id: more.taskId ?? randomUUID(), number, title: 'Work' },
-      runId: randomUUID(),
-      attempt: 1,
-      from: more.from ?? (await workspaces.refresh(repository, 'main')),
-      merging: more.merging ?? null,
-      identity: AGENT,
-    });
-    return copy;
-  };
-  const prepare = (copy: Copy, recipe: Partial<Recipe> = {}, more = {}): Promise<Prepared> =>
-    workspaces.prepare({
-      copy,
-      recipe: { ...RECIPE, ...recipe },
-      ...{ repositoryId, taskId: copy.taskId, location, ...more },
-    });
-  const inside = async (copy: Copy, command: string) => {
-    const args = ['-c', command];
-    const { output } = await workspaces.run({ copy, file: 'sh', args, timeoutMs: 30_000 });
-    return output;
-  };
-  const keptSetups = () =>
-    existsSync(join(home, 'setups'))
-      ? readdirSync(join(home, 'setups')).filter((name) => name !== 'tasks')
-      : [];
-  return { home, location, workspaces, repository, source, open, prepare, inside, keptSetups };
-}
-
-/** What the commit of a copy holds that the base does not. */
-async function kept({ workspaces }: Awaited<ReturnType<typeof yard>>, copy: Copy) {
-  const { commit } = await workspaces.snapshot(copy, 'Work\n');
-  const mirror = join(copy.path, '../../mirrors', `${mirrorOf(copy)}.git`);
-  return { commit, names: git(mirror, 'diff', '--name-only', copy.from, commit), mirror };
-}
-const mirrorOf = ({ source }: Copy) => ('repositoryId' in source ? source.repositoryId : '');
-
 describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   test('npm fetches from the registry once; other copies get what it made', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const [first, second] = [await house.open(), await house.open()];
     const made = await house.prepare(first);
     expect(made).toEqual({ kind: 'ready', setupDigest: expect.any(String), cached: false });
@@ -115,14 +40,14 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('scripts of packages run only where a person allows them', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const copy = await house.open();
     expect(await house.prepare(copy, { installScripts: true })).toMatchObject({ kind: 'ready' });
     expect(read(copy.path, 'node_modules/tiny/ran')).toBe('ran\n');
   });
 
   test('another lock file is set up anew, for the task alone when it is the agent’s', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const base = await house.open();
     const { setupDigest } = await house.prepare(base);
     write(base.path, { 'package-lock.json': `${read(base.path, 'package-lock.json')}\n` });
@@ -143,7 +68,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('two at once run it once', async () => {
-    const house = await yard({ 'package-lock.json': '{}' });
+    const house = await openYard({ 'package-lock.json': '{}' });
     const copies = await Promise.all([house.open(), house.open(), house.open()]);
     const lines: string[] = [];
     const onLine = (line: string) => lines.push(line);
@@ -157,7 +82,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('one that fails leaves nothing, says what it said, and is run again', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const copy = await house.open();
     const setup = 'echo half > half; echo "no such package" >&2; exit 3';
     const failed = await house.prepare(copy, { setup });
@@ -171,7 +96,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('other hosts are refused, and the refusal names them', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const reach = async (host: string) => {
       const setup = `export URL=${host}; ${CONNECT}; exit 1`;
       const end = await house.prepare(await house.open(), { setup });
@@ -185,7 +110,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('what names its own place names the copy’s; links as well', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const setup =
       'mkdir -p env/bin ~/tools && printf "#!%s/env/bin/run\\n" "$PWD" > env/bin/tool &&' +
       ' chmod 755 env/bin/tool && ln -s "$PWD/env/bin/tool" env/link && echo "$HOME" > ~/tools/at';
@@ -201,7 +126,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('what it changed in files that git holds is undone, and said', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const copy = await house.open();
     const lines: string[] = [];
     const setup = 'echo >> package-lock.json; echo x >> README.md; rm src/search.js; mkdir m; >m/m';
@@ -214,7 +139,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('an agent cannot bring it into the work, by .gitignore or by force', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const setup = 'mkdir -p node_modules/a && echo a > node_modules/a/a';
     const copy = await house.open();
     await house.prepare(copy, { setup });
@@ -230,7 +155,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('a merge that leaves the lock file in conflict is set up as before it', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const setup = 'cp package-lock.json copied';
     const base = await house.open();
     const { setupDigest } = await house.prepare(base, { setup });
@@ -251,7 +176,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('a link in the commit leads nothing out of the copy', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const setup = 'mkdir -p sub/made && echo made > sub/made/it';
     write(house.location, { 'sub/kept': 'kept\n' });
     commitAll(house.location, 'Sub');
@@ -267,7 +192,7 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
   });
 
   test('a recipe without a setup costs nothing; what is cut off is told', async () => {
-    const house = await yard();
+    const house = await openYard(registry.files(), registry);
     const copy = await house.open();
     const none = { setup: null };
     expect(await house.prepare(copy, none)).toEqual({
@@ -280,60 +205,6 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
     const running = house.prepare(copy, { setup: 'echo; sleep 90005' }, { signal, onLine });
     await expect(running).rejects.toThrow('enough');
     expect(house.keptSetups()).toEqual([]);
-  });
-});
-
-describeNeeding(needs.bubblewrap, 'files of the person', () => {
-  test('each copy gets them, and no commit ever holds them', async () => {
-    const house = await yard();
-    write(house.location, { '.env.test': 'TOKEN=0123456789abcdef\n', 'conf/dev.json': '{}' });
-    chmodSync(join(house.location, '.env.test'), 0o644);
-    const copies = ['.env.test', 'conf/dev.json'];
-    const copy = await house.open();
-    const recipe = { setup: 'grep -q TOKEN .env.test && mkdir m && echo > m/m', copies };
-    expect(await house.prepare(copy, recipe)).toMatchObject({ kind: 'ready' });
-    expect(read(copy.path, '.env.test')).toContain('TOKEN');
-    expect(statSync(join(copy.path, '.env.test')).mode & 0o777).toBe(0o600);
-    expect(git(copy.path, 'status', '--porcelain')).toBe('');
-    for (const folder of house.keptSetups()) {
-      expect(readdirSync(join(house.home, 'setups', folder, 'tree'))).toEqual(['m']);
-    }
-    git(copy.path, 'add', '--force', '.env.test');
-    git(copy.path, 'commit', '--quiet', '--message', 'Secret');
-    git(copy.path, 'rm', '--quiet', '--cached', '.env.test');
-    write(copy.path, { 'a.txt': 'a\n' });
-    git(copy.path, 'add', 'a.txt');
-    git(copy.path, 'commit', '--quiet', '--message', 'Gone again');
-    const { commit, mirror, names } = await kept(house, copy);
-    expect(names).toBe('a.txt');
-    expect(git(mirror, 'log', '--all', '--format=%s')).not.toContain('Secret');
-    expect(git(mirror, 'rev-list', '--objects', commit)).not.toContain('.env.test');
-    writeFileSync(join(copy.path, 'other-name'), 'TOKEN=0123456789abcdef\n');
-    await expect(house.workspaces.snapshot(copy, 'Work\n')).rejects.toMatchObject({
-      ...{ reason: 'kept-out', path: 'other-name' },
-    });
-  });
-
-  test('what is missing, a link, tracked or out of reach is refused in a sentence', async () => {
-    const house = await yard();
-    write(house.location, { 'src/search.js': 'one\n' });
-    symlinkSync('/etc/passwd', join(house.location, 'link'));
-    mkdirSync(join(temporaryFolder(), 'x'));
-    symlinkSync(temporaryFolder(), join(house.location, 'folder'));
-    const said = async (file: string, more = {}) => {
-      const recipe = { setup: null, copies: [file] };
-      const end = await house.prepare(await house.open(), recipe, more);
-      return end.kind === 'failed' ? end.output : 'ready';
-    };
-    expect(await said('.env')).toBe(
-      `.env is not in ${house.location}; make it there, or copy it no more`,
-    );
-    expect(await said('link')).toContain('is no plain file, or lies behind a link');
-    expect(await said('folder/x')).toContain('is no plain file, or lies behind a link');
-    expect(await said('../x')).toContain('is no path within the repository');
-    expect(await said('.git/config')).toContain('is no path within the repository');
-    expect(await said('README.md')).toContain('is held by git already');
-    expect(await said('x', { location: 'https://example.com/x.git' })).toContain('is a URL');
   });
 });
 
