@@ -22,10 +22,10 @@ export interface Workplace {
   readonly conflicts: readonly string[];
 }
 
-/** The setup of the repository failed on this copy: nobody has been paid, and a person is asked. */
+/** The setup failed on this copy: nobody has been paid, and a person is asked. */
 export class SetupFailed extends Error {}
 
-/** Opens the copy, at the checkpoint, else at the work so far, else at the base; and prepares it. */
+/** Opens the copy, at the checkpoint, else the work so far, else the base; and prepares it. */
 export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Promise<Workplace> {
   const { brief, attempt, checkpoint } = go;
   const { workspaces } = deps;

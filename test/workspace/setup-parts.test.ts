@@ -63,7 +63,7 @@ test('the digest changes with each part of it, and with nothing else', () => {
 
 const NOBODY = { named: null, npm: null, pip: null, pipExtra: null, go: null };
 
-test('registries: public ones, those named, and where the person’s own tools are sent', async () => {
+test('registries: public, named, and where the person’s own tools are sent', async () => {
   const home = temporaryFolder();
   expect(await findRegistries(NOBODY, home)).toMatchObject({ hosts: [], environment: {} });
   write(home, {

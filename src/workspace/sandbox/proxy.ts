@@ -55,7 +55,7 @@ export function allowedTarget(
 }
 
 /** The same for a whole address, as a client without TLS asks its proxy. */
-export function plainTarget(
+function plainTarget(
   asked: string,
   hosts: ReadonlySet<string>,
 ): { host: string; port: number; path: string } | null {

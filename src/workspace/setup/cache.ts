@@ -40,7 +40,7 @@ const DRAFT = 'new-';
 const DOOMED = 'doomed-';
 
 /** The folder of all setups. */
-export const setupsPath = (home: string): string => join(home, 'setups');
+const setupsPath = (home: string): string => join(home, 'setups');
 
 const tasksPath = (home: string): string => join(setupsPath(home), OF_TASKS);
 

@@ -14,8 +14,7 @@ export const NO_SETUP = 'none';
 /** Files that name exact versions, and what stands for them where there are none. */
 const FAMILIES: readonly { locks: RegExp; manifests: RegExp }[] = [
   {
-    locks:
-      /^(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|yarn\.lock|bun\.lockb?|deno\.lock)$/,
+    locks: /^(?:(?:package-lock|npm-shrinkwrap)\.json|pnpm-lock\.yaml|(?:yarn|deno|bun)\.lockb?)$/,
     manifests: /^(?:package|deno)\.json$/,
   },
   {
@@ -33,8 +32,10 @@ const FAMILIES: readonly { locks: RegExp; manifests: RegExp }[] = [
 ];
 
 /** These decide what is installed wherever they lie, beside a lock file or not. */
-const ALWAYS =
-  /^(?:\.npmrc|\.yarnrc(?:\.yml)?|\.pnpmfile\.c?js|pnpm-workspace\.yaml|go\.work(?:\.sum)?)$|^(?:dev-)?(?:requirements|constraints)[\w.-]*\.(?:txt|in)$/;
+const ALWAYS = [
+  /^(?:\.npmrc|\.yarnrc(?:\.yml)?|\.pnpmfile\.c?js|pnpm-workspace\.yaml|go\.work(?:\.sum)?)$/,
+  /^(?:dev-)?(?:requirements|constraints)[\w.-]*\.(?:txt|in)$/,
+];
 
 /** Changes to packages, and lists that a folder collects. */
 const GATHERED = /(?:^|\/)(?:patches\/.*\.patch|\.yarn\/patches\/.*|requirements\/[^/]+\.txt)$/;
@@ -47,7 +48,9 @@ export function filesOfSetup(files: readonly TrackedFile[], folder: string): Tra
   const kept = near.filter(({ path }) => {
     const name = posix.basename(path);
     return (
-      ALWAYS.test(name) || GATHERED.test(path) || FAMILIES.some(({ locks }) => locks.test(name))
+      ALWAYS.some((one) => one.test(name)) ||
+      GATHERED.test(path) ||
+      FAMILIES.some(({ locks }) => locks.test(name))
     );
   });
   for (const { locks, manifests } of FAMILIES) {

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What stands at a path of a tree: `null` nothing, `elsewhere` where a folder on the way is none. */
+/** What stands at a path: `null` nothing, `elsewhere` where a folder on the way is none. */
 export type Standing = 'file' | 'folder' | 'other' | 'elsewhere' | null;
 
 /**
