@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** A worker process: performs tasks until it is told to stop. Any number of them may run. */
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
@@ -10,7 +9,7 @@ import { createBackends } from '../agents/index.js';
 import { loadConfig, variable } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
-import { createWorkspaces, findRegistries } from '../workspace/index.js';
+import { createWorkspaces } from '../workspace/index.js';
 import { bundleWorkflows } from './bundle.js';
 import { patiently } from './patience.js';
 import { reclaim, workerIdentity } from './reclaim.js';
@@ -50,7 +49,7 @@ const deps = {
   workspaces: createWorkspaces({
     home: config.home,
     searchPath: config.searchPath,
-    registries: await findRegistries(config.registries, homedir()),
+    registries: config.registries,
   }),
   backends: createBackends({
     scenarioFolder: config.scenarios,

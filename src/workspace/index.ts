@@ -12,7 +12,7 @@ import { type LandingRequest, land } from './landing.js';
 import { checkCopies, listFiles, readText } from './look.js';
 import { withLooseCopy } from './loose-copy.js';
 import type { Copy } from './marker.js';
-import { dropRefs, refresh, repositorySource, tidyMirror } from './mirror.js';
+import { dropRefs, refresh, repositorySource, tidyMirror, type Workshop } from './mirror.js';
 import type { Repository, Source } from './names.js';
 import { probeRepository } from './probe.js';
 import { type CommandRequest, killOrphans, listMarked, runCommand, runMark } from './process.js';
@@ -20,7 +20,7 @@ import { createSandbox, type SandboxSettings } from './sandbox/index.js';
 import type { ProgramRequest } from './sandbox/program.js';
 import { dropSetupsOf, tidySetups } from './setup/cache.js';
 import { type PrepareRequest, prepareCopy } from './setup/index.js';
-import { PUBLIC_ONLY, type Registries } from './setup/registries.js';
+import type { RegistryVariables } from './setup/registries.js';
 import { type SnapshotOptions, snapshot } from './snapshot.js';
 
 export type { CopyRequest } from './copy.js';
@@ -29,12 +29,11 @@ export type { Landing, LandingRequest } from './landing.js';
 export type { Copy } from './marker.js';
 export { EMPTY_ROOT, type Repository, type Source } from './names.js';
 export type { SandboxState } from './sandbox/index.js';
-export { findRegistries } from './setup/registries.js';
 export type { SnapshotOptions } from './snapshot.js';
 
 export interface WorkspaceSettings extends GitSettings, SandboxSettings {
   /** Where packages come from, beside the public registries. */
-  registries?: Registries;
+  registries?: RegistryVariables;
 }
 
 /** A command, and whether a person wrote it. */
@@ -56,8 +55,7 @@ export function createWorkspaces(settings: WorkspaceSettings) {
   const workshop = { home, git: createGit(settings) };
   const { git } = workshop;
   const sandbox = createSandbox(settings);
-  const registries = settings.registries ?? PUBLIC_ONLY;
-  const yard = { ...workshop, sandbox, searchPath, registries };
+  const yard = { ...workshop, sandbox, searchPath, registries: settings.registries ?? null };
   return {
     /** See `probeRepository`. */
     probe: (location: string, branch?: string) => probeRepository(git, location, branch),
@@ -106,6 +104,14 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     killOrphans,
     listMarked,
     land: (request: LandingRequest) => land(workshop, request),
+    ...tidying(workshop),
+  };
+}
+
+/** The verbs by which nothing stays that nobody needs. */
+function tidying(workshop: Workshop) {
+  const { home } = workshop;
+  return {
     /** Removes a copy when its run is over; harmless when it is gone. */
     dropCopy: (copy: Pick<Copy, 'name'>) => removeCopy(home, copy.name),
     /** Lets go of a task's snapshots, after its end and retention. */

@@ -4,10 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { NO_RECIPE, type Recipe } from '../../src/domain/repository.js';
-import { findRegistries } from '../../src/workspace/index.js';
 import { openProxy } from '../../src/workspace/sandbox/proxy.js';
 import { filesOfSetup, setupDigest } from '../../src/workspace/setup/digest.js';
-import { allowedHosts } from '../../src/workspace/setup/registries.js';
+import { allowedHosts, findRegistries } from '../../src/workspace/setup/registries.js';
 import { temporaryFolder, write } from './support.js';
 
 const named = (...paths: string[]) => paths.map((path) => ({ path, id: `id of ${path}` }));

@@ -28,10 +28,8 @@ export async function openYard(files: Record<string, string>, registry?: Registr
   const location = personsRepository();
   write(location, files);
   commitAll(location, 'Dependencies');
-  const registries =
-    registry === undefined
-      ? { hosts: [], environment: {} }
-      : { hosts: [registry.host], environment: { npm_config_registry: registry.url } };
+  const npm = registry?.url ?? null;
+  const registries = { named: null, npm, pip: null, pipExtra: null, go: null };
   const workspaces = createWorkspaces({ home, searchPath: SEARCH_PATH, registries });
   const repositoryId = randomUUID();
   const repository = { repositoryId, location };

@@ -50,18 +50,17 @@ export function allowedHosts(more: readonly string[]): string[] {
   return [...new Set([...PUBLIC, ...more].map(hostWithPort))];
 }
 
-/** No registry beside the public ones. */
-export const PUBLIC_ONLY: Registries = { hosts: [], environment: {} };
-
 /**
  * The registries of this installation: those that are named for it, and those to which the
  * person's own npm and pip are sent. Of what those say only the address is taken, never a login.
+ * @param variables null: nobody's, so none beside the public ones
  * @throws TypeError for a name that is no host and no URL
  */
 export async function findRegistries(
-  variables: RegistryVariables,
+  variables: RegistryVariables | null,
   personsHome: string,
 ): Promise<Registries> {
+  if (variables === null) return { hosts: [], environment: {} };
   const npm = variables.npm ?? (await settingOf(join(personsHome, '.npmrc'), 'registry'));
   const files = ['.config/pip/pip.conf', '.pip/pip.conf'].map((path) => join(personsHome, path));
   const inFiles = async (key: string) => {

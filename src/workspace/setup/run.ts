@@ -1,16 +1,22 @@
 import { access } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import type { Recipe } from '../../domain/repository.js';
 import type { Copy } from '../marker.js';
 import type { Workshop } from '../mirror.js';
 import { createLines } from '../output.js';
 import type { CommandResult } from '../process.js';
 import type { Sandbox } from '../sandbox/index.js';
-import { allowedHosts, type Registries } from './registries.js';
+import {
+  allowedHosts,
+  findRegistries,
+  type Registries,
+  type RegistryVariables,
+} from './registries.js';
 
 /** What preparing needs. */
 export interface Yard extends Workshop {
   sandbox: Sandbox;
-  registries: Registries;
+  registries: RegistryVariables | null;
   searchPath: string;
 }
 
@@ -29,7 +35,7 @@ export function commandIn(folder: string, command: string): string[] {
 
 /** Runs a setup in its checkout; null when it is done, else why not, with what it said. */
 export async function runSetup(
-  { sandbox, registries, searchPath }: Pick<Yard, 'sandbox' | 'registries' | 'searchPath'>,
+  yard: Pick<Yard, 'sandbox' | 'registries' | 'searchPath'>,
   aside: Copy,
   request: {
     recipe: Recipe;
@@ -38,9 +44,11 @@ export async function runSetup(
     onLine?: ((line: string) => void) | undefined;
   },
 ): Promise<string | null> {
+  const { sandbox, searchPath } = yard;
   const { recipe, registries: more, signal, onLine } = request;
   const { setup, folder } = recipe;
   if (setup === null) return null;
+  const registries = await findRegistries(yard.registries, homedir());
   const lines = createLines((line) => onLine?.(line));
   const result = await sandbox.run({
     copy: aside,
