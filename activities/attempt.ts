@@ -27,36 +27,42 @@ export class SetupFailed extends Error {}
 
 /** Opens the copy, at the checkpoint, else the work so far, else the base; and prepares it. */
 export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Promise<Workplace> {
-  const { brief, attempt, checkpoint } = go;
-  const { workspaces } = deps;
-  const source: Source =
-    brief.repository === null
-      ? { kind: 'task', taskId: brief.task.id }
-      : { kind: 'repository', repositoryId: brief.repository.id };
+  const { brief, checkpoint } = go;
   const base = brief.baseCommit ?? (await baseOf(deps, brief, signal));
   const feedback = brief.landingFeedback;
   const merges = checkpoint === null && brief.run.kind === 'EXECUTION' && !feedback?.answered;
-  const { copy, conflicts } = await workspaces.openCopy({
-    source,
-    task: brief.task,
-    runId: brief.run.id,
-    attempt,
-    from: checkpoint?.commit ?? brief.work?.commit ?? base,
-    merging: merges ? (feedback?.target ?? null) : null,
-    identity: { name: brief.agent.name, email: `${brief.agent.id}@agents.invalid` },
-    signal,
-  });
+  const from = checkpoint?.commit ?? brief.work?.commit ?? base;
+  const merging = merges ? (feedback?.target ?? null) : null;
+  const { copy, conflicts } = await openCopyAt(deps, go, from, signal, merging);
   try {
-    await prepareCopy(deps, brief, copy, signal);
+    if (!brief.run.byChecks) await prepareFor(deps, brief, copy, signal);
   } catch (error) {
-    await workspaces.dropCopy(copy);
+    await deps.workspaces.dropCopy(copy);
     throw error;
   }
-  return { source, copy, base: feedback?.target ?? base, conflicts };
+  return { source: copy.source, copy, base: feedback?.target ?? base, conflicts };
+}
+
+/** The one copy of an attempt, at a commit: what was in its place before is gone. */
+export function openCopyAt(
+  { workspaces }: Deps,
+  { brief, attempt }: Go,
+  from: string,
+  signal: AbortSignal,
+  merging: string | null = null,
+) {
+  const { task, run, agent, repository } = brief;
+  const source: Source =
+    repository === null
+      ? { kind: 'task', taskId: task.id }
+      : { kind: 'repository', repositoryId: repository.id };
+  const identity = { name: agent.name, email: `${agent.id}@agents.invalid` };
+  const how = { from, merging, identity, signal };
+  return workspaces.openCopy({ source, task, runId: run.id, attempt, ...how });
 }
 
 /** What a reviewer reads was prepared before; a setup of its own would need the network. */
-async function prepareCopy(
+async function prepareFor(
   deps: Deps,
   { repository, task, run }: RunBrief,
   copy: Copy,

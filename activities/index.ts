@@ -1,18 +1,24 @@
 import type { Landings, Runs, Steps, Upkeep } from '../src/contract.js';
 import type { Deps } from './deps.js';
 import { land } from './land.js';
+import { performChecks } from './perform-checks.js';
 import { performExecution } from './perform-execution.js';
 import { performReview } from './perform-review.js';
 import { createSteps } from './steps.js';
+import { createTurns } from './turns.js';
 import { keepUp } from './upkeep.js';
 
 export type { Deps } from './deps.js';
 
 /** All that a workflow may ask of the world. */
-export const createActivities = (deps: Deps): Steps & Runs & Landings & Upkeep => ({
-  ...createSteps(deps),
-  performExecution: (run, then) => performExecution(deps, run, then),
-  performReview: (run, then) => performReview(deps, run, then),
-  land: (taskId, number, then) => land(deps, taskId, number, then),
-  keepUp: () => keepUp(deps),
-});
+export function createActivities(deps: Deps): Steps & Runs & Landings & Upkeep {
+  const inTurn = createTurns(deps.checks.atOnce);
+  return {
+    ...createSteps(deps),
+    performChecks: (run, then) => performChecks(deps, inTurn, run, then),
+    performExecution: (run, then) => performExecution(deps, run, then),
+    performReview: (run, then) => performReview(deps, run, then),
+    land: (taskId, number, then) => land(deps, taskId, number, then),
+    keepUp: () => keepUp(deps),
+  };
+}

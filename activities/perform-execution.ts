@@ -20,7 +20,13 @@ export function performExecution(deps: Deps, run: RunRef, then: ExecutionThen): 
         signal: beating.signal,
       });
       const diff = await deps.workspaces.diff(place.source, place.base, commit);
-      return succeeded(ended, diff, commit, then);
+      // Without a change there is nothing that could fail anew.
+      const isChecked =
+        (go.brief.repository?.recipe.checks.length ?? 0) > 0 &&
+        commit !== place.base &&
+        then.toCheck !== undefined;
+      const outcome = isChecked ? 'toCheck' : 'succeeded';
+      return succeeded(ended, diff, commit, then, outcome);
     },
   };
   return performRun(deps, run, craft);
@@ -31,18 +37,19 @@ function succeeded(
   rawDiff: string,
   commit: string,
   then: ExecutionThen,
+  outcome: 'succeeded' | 'toCheck',
 ): Closing {
   const [report, commands, diff] = [clean(ended.report), clean(ended.commands), clean(rawDiff)];
   return {
     state: 'SUCCEEDED',
-    outcome: 'succeeded',
+    outcome,
     summary: firstLine(report, 200),
     report,
     diff,
     commands,
     commit,
     bytesProduced: utf8Bytes(report) + utf8Bytes(diff) + utf8Bytes(commands),
-    course: opening(then.succeeded),
+    course: opening(then[outcome] ?? then.succeeded),
   };
 }
 

@@ -90,6 +90,9 @@ function reviewBrief(brief: RunBrief): ReviewBrief {
   if (work === null) throw new Error(`run ${run.id} has nothing to review`);
   // The work under review stands whole elsewhere, and what another reviewer says of it is his own.
   const cycles = brief.cycles.filter(({ execution }) => execution.number < work.number);
+  const byChecks = brief.cycles
+    .filter(({ execution }) => execution.number === work.number)
+    .map((cycle) => ({ ...cycle, reviews: cycle.reviews.filter((one) => one.byChecks) }));
   return {
     task,
     agent,
@@ -98,7 +101,8 @@ function reviewBrief(brief: RunBrief): ReviewBrief {
     nonce: run.nonce,
     boundary: randomBytes(12).toString('hex'),
     execution: work,
-    earlier: openIssues(cycles),
+    // What the checks of this very work have answered is not asked of a reviewer again.
+    earlier: openIssues([...cycles, ...byChecks]),
     cycles,
   };
 }

@@ -88,6 +88,14 @@ export class Progress {
     this.latest = progress.checkpoint;
   }
 
+  /** Stores what was told, of a run that keeps no checkpoint. Throws `Stop` as `store` does. */
+  async note(): Promise<void> {
+    const { run, attempt } = this;
+    const progress = cleaned({ run, attempt, checkpoint: null, ...(await this.take()) });
+    const answer = await saveProgress(this.database, progress);
+    if (answer !== 'go') throw new Stop(answer);
+  }
+
   /** Work tokens are counted; cache reads are recorded apart. */
   private spend({ input, output, cacheRead, cacheWrite }: Usage): void {
     this.workTokens += input + cacheWrite + output;

@@ -19,7 +19,7 @@ export interface ActiveRun {
 export async function readActiveRuns({ sql }: Database): Promise<ActiveRun[]> {
   return sql<ActiveRun[]>`
     select r.id, t.workflow_id as "workflowId", t.number as task, r.kind, r.number,
-      r.agent_id as agent, a.number is not null as attempted,
+      coalesce(r.agent_id, 'checks') as agent, a.number is not null as attempted,
       extract(epoch from clock_timestamp() - coalesce(a.started_at, r.admitted_at))::float
         as seconds
     from runs r join tasks t on t.id = r.task_id

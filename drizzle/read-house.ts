@@ -191,7 +191,8 @@ export async function readSummary({ sql }: Database): Promise<Summary> {
       'rehearsedTasks', (select count(*) from tasks where rehearsed and not canary),
       'housekeepingRecords', (select count(*) from tasks where owner like 'system:%'),
       'runs', (select coalesce(jsonb_object_agg(name, n), '{}') from (
-        select concat_ws(' ', kind, coalesce(verdict_kind::text, state::text)) as name,
+        select concat_ws(' ', case when by_checks then 'CHECKS' else kind::text end,
+            coalesce(verdict_kind::text, state::text)) as name,
           count(*) as n
         from (${worked}) w group by 1) r),
       'cycles', (select coalesce(sum(cycles), 0) from (${work}) t),

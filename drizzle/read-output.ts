@@ -31,7 +31,7 @@ export async function readEvents(
   const one = run === null ? sql`` : sql`and r.kind = ${run.kind} and r.number = ${run.number}`;
   const rows = await sql<{ row: LogEvent }[]>`
     select jsonb_build_object('id', e.id, 'run', r.id, 'kind', r.kind, 'number', r.number,
-      'agent', coalesce(a.name, r.by_person), 'attempt', e.attempt, 'at', e.at,
+      'agent', coalesce(a.name, r.by_person, 'checks'), 'attempt', e.attempt, 'at', e.at,
       'event', e.event) as row
     from runs r left join agents a on a.id = r.agent_id cross join lateral (
       select * from run_events e where e.run_id = r.id

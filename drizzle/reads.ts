@@ -44,6 +44,8 @@ export interface TaskRow {
   readonly queued: readonly RunWait[];
   /** Runs that hold a slot. */
   readonly active: number;
+  /** What the checks of its result are doing, while they run. */
+  readonly doing: string | null;
   /** Since when a run has its slot and no worker has taken it; null when none has waited long. */
   readonly granted: string | null;
   /** Tasks that land in the same repository before this one. */
@@ -62,6 +64,10 @@ export interface RunRow {
   readonly agent: string | null;
   readonly agentName: string;
   readonly byPerson: string | null;
+  /** By the machine's own checks. */
+  readonly byChecks: boolean;
+  /** What checks that run are doing. */
+  readonly doing: string | null;
   readonly state: RunState;
   readonly summary: string | null;
   readonly verdict: VerdictKind | null;
@@ -129,7 +135,7 @@ export interface TaskFilter {
   readonly limit: number;
 }
 
-const rowOf = ({ sql }: Database) => sql`jsonb_build_object(
+const rowOf = (database: Database) => database.sql`jsonb_build_object(
   'id', t.id, 'number', t.number, 'workflowId', t.workflow_id, 'title', t.title,
   'status', t.status, 'blocked', t.blocked, 'blockedDetail', t.blocked_detail, 'paused', t.paused,
   'priority', t.priority, 'assignee', t.assignee, 'reviewers', to_jsonb(t.reviewers),
@@ -141,6 +147,8 @@ const rowOf = ({ sql }: Database) => sql`jsonb_build_object(
              where r.task_id = t.id and r.state = 'QUEUED' and r.hold is null),
   'active', (select count(*) from runs r
              where r.task_id = t.id and r.state in ('ADMITTED', 'RUNNING')),
+  'doing', (select ${doingOf(database)} from runs r where r.task_id = t.id and r.by_checks
+            and r.state = 'RUNNING' limit 1),
   'granted', (select min(r.admitted_at) from runs r where r.task_id = t.id
               and r.state = 'ADMITTED'
               and r.admitted_at < clock_timestamp() - interval '3 seconds'),
@@ -195,17 +203,24 @@ export async function findTask(
   return found?.row ?? null;
 }
 
-const runRows = ({ sql }: Database) => sql`(
+/** What the checks `r` told last, while they run. */
+const doingOf = ({ sql }: Database) => sql`case when r.by_checks and r.state = 'RUNNING' then (
+  select e.event ->> 'text' from run_events e where e.run_id = r.id
+    and e.event ->> 'kind' = 'text' order by e.id desc limit 1) end`;
+
+const runRows = (database: Database) => database.sql`(
   select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'kind', r.kind, 'number', r.number,
     'cycle', r.cycle, 'agent', r.agent_id,
     'agentName', coalesce((select name from agents where id = r.agent_id), r.by_person,
-                          '(nobody yet)'),
-    'byPerson', r.by_person, 'state', r.state, 'summary', coalesce(r.summary, r.error),
-    'verdict', r.verdict_kind, 'superseded', r.superseded, 'rehearsed', r.rehearsed,
+                          case when r.by_checks then 'checks' end, '(nobody yet)'),
+    'byPerson', r.by_person, 'byChecks', r.by_checks, 'state', r.state,
+    'summary', coalesce(r.summary, r.error), 'verdict', r.verdict_kind,
+    'superseded', r.superseded, 'rehearsed', r.rehearsed,
     'question', r.question, 'cause', r.cause, 'attempt', r.attempt, 'workTokens', r.work_tokens,
     'cacheReadTokens', r.cache_read_tokens, 'queuedAt', r.queued_at, 'startedAt', r.started_at,
     'endedAt', r.ended_at, 'bytesProduced', r.bytes_produced,
     'bytesHandedOver', r.bytes_handed_over, 'outputCommit', r.output_commit,
+    'doing', ${doingOf(database)},
     'spawned', r.spawned) order by r.cycle, r.kind, r.number), '[]')
   from runs r where r.task_id = t.id)`;
 

@@ -227,6 +227,8 @@ export const runs = pgTable(
       .$type<AgentId>()
       .references(() => agents.id),
     byPerson: text('by_person'),
+    /** By the machine's own checks: nobody of the roster, and counted nowhere. */
+    byChecks: boolean('by_checks').notNull().default(false),
     state: runState('state').notNull(),
     priority: priority('priority').notNull(),
     /** Place in line within a priority. */

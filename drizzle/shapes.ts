@@ -62,6 +62,8 @@ export interface RunBrief {
     readonly number: number;
     readonly cycle: number;
     readonly nonce: string;
+    /** By the machine's own checks, which prepare their copy themselves. */
+    readonly byChecks: boolean;
     readonly answers: readonly { question: string; answer: string; by: string }[];
   };
   readonly repository: {
@@ -81,6 +83,8 @@ export interface RunBrief {
     readonly commands: string;
     readonly commit: string;
     readonly bytes: number;
+    /** What the checks of the repository came to on it; null: it has none. */
+    readonly checks: string | null;
   } | null;
   readonly guidance: readonly { by: string; text: string }[];
   readonly landingFeedback: {

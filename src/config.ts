@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { availableParallelism, homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
@@ -36,6 +36,10 @@ export interface Config {
   metricsAddress: string | null;
   /** MISSION_REGISTRIES, and where the person's package managers are sent by variables. */
   registries: Record<'named' | 'npm' | 'pip' | 'pipExtra' | 'go', string | null>;
+  /** MISSION_CHECKS_AT_ONCE: how many results a worker checks at once; half of the cores. */
+  checksAtOnce: number;
+  /** MISSION_CHECK_MINUTES: how long one check of a repository may take. */
+  checkMinutes: number;
   /** MC_TEMPORAL_CLI: the program to run the dev server with. */
   temporalCli: string | null;
   /** MISSION_CACHE, else `mission-control` in the user's cache: downloaded programs. */
@@ -71,6 +75,11 @@ const registries = z
     'it must be hosts or addresses, such as npm.example.com or https://npm.example.com:8443',
   );
 
+const positive = z.coerce
+  .number('it must be a whole number from 1 up')
+  .int('it must be a whole number from 1 up')
+  .min(1, 'it must be a whole number from 1 up');
+
 const readable = z.string().refine(existsSync, 'there is no such file');
 
 /** An empty variable is one that is not set. Those of Temporal are read by its own library. */
@@ -91,6 +100,8 @@ const schema = z.object({
   PIP_INDEX_URL: z.string().optional(),
   PIP_EXTRA_INDEX_URL: z.string().optional(),
   GOPROXY: z.string().optional(),
+  MISSION_CHECKS_AT_ONCE: positive.optional(),
+  MISSION_CHECK_MINUTES: positive.default(15),
   MC_TEMPORAL_CLI: folder.optional(),
   PATH: z.string().default(''),
   USER: z.string().optional(),
@@ -133,6 +144,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       pipExtra: data.PIP_EXTRA_INDEX_URL ?? null,
       go: data.GOPROXY ?? null,
     },
+    checksAtOnce: data.MISSION_CHECKS_AT_ONCE ?? Math.max(1, availableParallelism() >> 1),
+    checkMinutes: data.MISSION_CHECK_MINUTES,
     temporalCli: data.MC_TEMPORAL_CLI ?? null,
     cacheDir: data.MISSION_CACHE ?? join(cache, 'mission-control'),
     searchPath: data.PATH,

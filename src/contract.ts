@@ -97,6 +97,8 @@ export interface RunSpec {
   readonly cycle: number;
   /** Position among the cycle's reviewers; 0 for executions. */
   readonly seat: number;
+  /** The machine's own checks: no agent of the roster. */
+  readonly by?: 'checks';
 }
 
 /** A run that has been opened. `QUEUED` waits for `runPromoted`. */
@@ -122,6 +124,8 @@ export interface Then {
  */
 export interface ExecutionThen {
   readonly succeeded: Then;
+  /** Stands in for `succeeded` where the repository has checks: they are the first review. */
+  readonly toCheck?: Then;
   readonly failed: Then;
   readonly unprepared: Then;
 }
@@ -172,6 +176,8 @@ export interface RunSummary {
   readonly verdict: VerdictKind | null;
   readonly superseded: boolean;
   readonly byPerson: boolean;
+  /** Histories of before have none. */
+  readonly byChecks?: boolean;
 }
 
 export type RunEnd =
@@ -187,6 +193,7 @@ export type RunEnd =
       readonly kind: 'closed';
       readonly outcome:
         | 'succeeded'
+        | 'toCheck'
         | 'accepted'
         | 'revision'
         | 'atCap'
@@ -271,6 +278,8 @@ export interface ExecutionId {
 /** The agent's work: heartbeats, cancellable, retried without end; our function counts. */
 export interface Runs {
   performExecution(run: RunRef, then: ExecutionThen): Promise<RunEnd>;
+  /** The checks of the repository, on the committed result: no model is paid. */
+  performChecks(run: RunRef, then: ReviewThen): Promise<RunEnd>;
   /** `then` is null when the cycle has several reviewers: `settleReviews` follows. */
   performReview(run: RunRef, then: ReviewThen | null): Promise<RunEnd>;
 }

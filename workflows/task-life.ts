@@ -9,10 +9,7 @@ import {
 import type {
   AdmissionAnswer,
   Begun,
-  ExecutionThen,
-  LandingThen,
   OpenedRun,
-  ReviewThen,
   RunSpec,
   TaskEnd,
   TaskOutcome,
@@ -20,6 +17,7 @@ import type {
   VerbMessage,
 } from '../src/contract.js';
 import { stepName } from '../src/contract.js';
+import { afterChecks, afterExecution, afterLanding, afterReview } from './courses.js';
 import { endOf, Over, Rejected, sayingWhy } from './endings.js';
 import { type Heard, listen } from './messages.js';
 import { landings, runs, steps } from './proxies.js';
@@ -107,35 +105,54 @@ export class TaskLife {
   }
 
   /** Executes until one execution succeeds; a failed one waits for a person. */
-  async execute(cycle: number): Promise<'executed' | 'accepted'> {
+  async execute(cycle: number): Promise<'executed' | 'toCheck' | 'accepted'> {
     for (;;) {
       await this.untilAdmitted(); // a LEAD that was assigned meanwhile needs its own approval
       const number = ++this.executions;
       const [run] = await this.runs.open([{ kind: 'EXECUTION', number, cycle, seat: 0 }]);
       if (run === undefined) throw new Error(`execution ${number} was not opened`);
       const end = await this.runs.perform(run, (ref, options) =>
-        runs.performExecution.executeWithOptions(options, [ref, this.afterExecution(cycle)]),
+        runs.performExecution.executeWithOptions(options, [
+          ref,
+          afterExecution(this.checksRun(cycle), this.reviewRound(cycle)),
+        ]),
       );
       if (end === null) continue; // reassigned: the next number is the new executor's
       if (end.outcome === 'succeeded') return 'executed';
+      if (end.outcome === 'toCheck') return end.outcome;
       const resolution = await this.runs.resolved(stepName('EXECUTION', number), end.standing);
       if (resolution === 'accept') return this.acceptedByPerson();
     }
   }
 
+  /** Has the machine check the execution, as the review before the first that is paid for. */
+  async check(cycle: number): Promise<'executed' | 'accepted' | 'revision' | 'superseded'> {
+    const came = await this.reviewed(cycle, () => this.checksRun(cycle));
+    return came === 'passed' ? 'executed' : came;
+  }
+
   /** Has the execution reviewed by every seat and answers what the verdicts come to. */
   async review(cycle: number): Promise<'accepted' | 'revision' | 'superseded'> {
+    const came = await this.reviewed(cycle, () => this.reviewRound(cycle));
+    return came === 'passed' ? 'accepted' : came;
+  }
+
+  private async reviewed(cycle: number, next: () => RunSpec[]) {
     for (;;) {
-      const round = this.reviewRound(cycle);
+      const round = next();
       const opened = await this.runs.open(round);
       this.reviews += round.length;
-      this.rounds.shift();
-      const end = await this.judge(round, opened, cycle);
+      const byAgents = round[0]?.by !== 'checks';
+      if (byAgents) this.rounds.shift();
+      const end = byAgents
+        ? await this.judge(round, opened, cycle)
+        : await this.checked(opened, cycle);
       if (end === null) {
         if (this.runs.reassigned(opened)) return 'superseded';
         continue; // the new reviewer begins anew
       }
-      if (end.outcome === 'accepted' || end.outcome === 'revision') return end.outcome;
+      if (end.outcome === 'accepted') return 'passed';
+      if (end.outcome === 'revision') return end.outcome;
       const step = stepName('REVIEW', this.reviews);
       const resolution = await this.runs.resolved(step, end.standing);
       if (resolution === 'accept') return this.acceptedByPerson();
@@ -153,7 +170,7 @@ export class TaskLife {
       const landing = land.executeWithOptions({ summary: `Landing ${number}` }, [
         this.view.taskId,
         number,
-        this.afterLanding(cycle),
+        afterLanding(this.nextExecution(cycle + 1)),
       ]);
       const end = await (this.wordsOnly ? this.runs.step(landing) : landing);
       this.view.stand(end.standing);
@@ -167,40 +184,11 @@ export class TaskLife {
     }
   }
 
-  // ── What may come after each step: SQL applies the row that the outcome names ─────────────────
-
-  private afterExecution(cycle: number): ExecutionThen {
-    return {
-      succeeded: { status: 'REVIEW', next: this.reviewRound(cycle) },
-      failed: { status: 'BLOCKED', blocked: 'execution-failed' },
-      unprepared: { status: 'BLOCKED', blocked: 'setup-failed' },
-    };
-  }
-
-  private afterReview(cycle: number): ReviewThen {
-    return {
-      accepted: { status: 'LANDING' },
-      revision: { status: 'IN_PROGRESS', next: this.nextExecution(cycle + 1) },
-      atCap: { status: 'BLOCKED', blocked: 'revision-cap' },
-      failed: { status: 'BLOCKED', blocked: 'review-failed' },
-      unprepared: { status: 'BLOCKED', blocked: 'setup-failed' },
-    };
-  }
-
-  private afterLanding(cycle: number): LandingThen {
-    return {
-      landed: { status: 'DONE' },
-      conflict: { status: 'IN_PROGRESS', next: this.nextExecution(cycle + 1) },
-      atCap: { status: 'BLOCKED', blocked: 'landing-cap' },
-      refused: { status: 'BLOCKED', blocked: 'landing-failed' },
-    };
-  }
-
   // ── Helpers ───────────────────────────────────────────────────────────────────────────────────
 
   /** One reviewer's close applies the verdict itself; those of several are settled afterwards. */
   private async judge(round: readonly RunSpec[], opened: readonly OpenedRun[], cycle: number) {
-    const then = this.afterReview(cycle);
+    const then = afterReview(this.nextExecution(cycle + 1));
     const alone = opened.length === 1 ? then : null;
     const ends = await Promise.all(
       opened.map((run) =>
@@ -218,6 +206,18 @@ export class TaskLife {
     const settled = await this.runs.step(steps.settleReviews(this.view.taskId, round, then));
     this.runs.stand(settled.standing);
     return settled;
+  }
+
+  private async checked([run]: readonly OpenedRun[], cycle: number) {
+    if (run === undefined) throw new Error(`the checks of cycle ${cycle} were not opened`);
+    const then = afterChecks(this.reviewRound(cycle), this.nextExecution(cycle + 1));
+    return this.runs.perform(run, (ref, options) =>
+      runs.performChecks.executeWithOptions(options, [ref, then]),
+    );
+  }
+
+  private checksRun(cycle: number): RunSpec[] {
+    return [{ kind: 'REVIEW', number: this.reviews + 1, cycle, seat: 0, by: 'checks' }];
   }
 
   private reviewRound(cycle: number): RunSpec[] {

@@ -19,7 +19,8 @@ export async function task(input: unknown, heard?: Heard): Promise<TaskOutcome> 
 async function untilLanded(life: TaskLife): Promise<void> {
   for (let cycle = 1; ; ) {
     const executed = await life.execute(cycle); // waits for its slot by name
-    const review = executed === 'accepted' ? executed : await life.review(cycle);
+    const checked = executed === 'toCheck' ? await life.check(cycle) : executed; // costs no model
+    const review = checked === 'executed' ? await life.review(cycle) : checked;
     switch (review) {
       case 'accepted': {
         const landing = await life.land(cycle); // queues per repository; idempotent

@@ -4,7 +4,8 @@ import type { Invariant } from './invariant.js';
 export const OF_TASKS: readonly Invariant[] = [
   {
     number: 1,
-    holds: 'a task that is DONE was accepted by every seat, on the execution that landed',
+    holds:
+      'a task that is DONE was accepted by its checks and every seat, on the execution that landed',
     breaches: (sql) => sql`
       select 'T-' || t.number as breach from tasks t
       left join lateral (select * from runs e where e.task_id = t.id and e.kind = 'EXECUTION'
@@ -12,8 +13,11 @@ export const OF_TASKS: readonly Invariant[] = [
       where t.status = 'DONE' and (t.landed_from is distinct from e.output_commit
         or not exists (select 1 from runs r where r.task_id = t.id and r.reviewed_run_id = e.id
                          and r.by_person is not null and r.verdict_kind = 'APPROVED')
-           and exists (select 1 from generate_series(0, seats_of(t) - 1) seat where not exists (
-             select 1 from runs r where r.task_id = t.id and r.kind = 'REVIEW' and r.seat = seat
+           and exists (select 1 from generate_series(
+               case when e.outcome = 'toCheck' then -1 else 0 end, seats_of(t) - 1) seat
+             where not exists (
+               select 1 from runs r where r.task_id = t.id and r.kind = 'REVIEW'
+               and case when r.by_checks then -1 else r.seat end = seat
                and r.state = 'SUCCEEDED' and r.verdict_kind in ('APPROVED', 'SPAWN')
                and r.reviewed_run_id = e.id and r.reviewed_commit = e.output_commit
                and r.started_at >= e.ended_at)))`,
@@ -25,7 +29,8 @@ export const OF_TASKS: readonly Invariant[] = [
       select 'T-' || t.number || ' ' || t.status as breach from tasks t
       where t.status in ('LANDING', 'DONE') and not exists (select 1 from runs r
         where r.task_id = t.id and r.kind = 'REVIEW' and r.state = 'SUCCEEDED'
-          and r.verdict_kind in ('APPROVED', 'SPAWN') and r.verdict is not null)
+          and r.verdict_kind in ('APPROVED', 'SPAWN') and r.verdict is not null
+          and not r.by_checks)
       union all
       select 'T-' || t.number || ' cycle ' || e.cycle from runs e join tasks t on t.id = e.task_id
       where e.kind = 'EXECUTION' and e.cycle > 1
@@ -109,7 +114,8 @@ export const OF_TASKS: readonly Invariant[] = [
   },
   {
     number: 9,
-    holds: 'a task has at most one open execution, and no review before it has ended',
+    holds:
+      'a task has one open execution at most, and no review before it ended and passed its checks',
     breaches: (sql) => sql`
       select 'T-' || min(t.number) || ' executes twice' as breach
       from runs r join tasks t on t.id = r.task_id
@@ -118,7 +124,13 @@ export const OF_TASKS: readonly Invariant[] = [
       union all
       select 'T-' || t.number || ' review ' || r.number
       from runs r join runs e on e.id = r.reviewed_run_id join tasks t on t.id = r.task_id
-      where r.started_at < e.ended_at`,
+      where r.started_at < e.ended_at
+      union all
+      select 'T-' || t.number || ' review ' || r.number || ' before the checks'
+      from runs r join runs e on e.id = r.reviewed_run_id join tasks t on t.id = r.task_id
+      where e.outcome = 'toCheck' and r.agent_id is not null and not exists (
+        select 1 from runs c where c.reviewed_run_id = e.id and c.by_checks
+          and c.verdict_kind = 'APPROVED' and c.ended_at <= r.started_at)`,
   },
   {
     number: 12,
@@ -172,6 +184,7 @@ export const OF_TASKS: readonly Invariant[] = [
       select 'T-' || t.number || ' waits for a reviewer who is there'
       from runs r join tasks t on t.id = r.task_id
       where r.state = 'QUEUED' and r.agent_id is null and r.by_person is null and not t.canary
+        and not r.by_checks
         and r.queued_at < clock_timestamp() - interval '60 s'
         and choose_reviewer(t, executor_of(t.id, r.cycle), r.seat) is not null
         and not (select squad_paused from installation)`,

@@ -121,10 +121,10 @@ function statusNamed(text: string): TaskStatus {
 }
 
 async function why({ service, terminal }: ServiceStage, name: string): Promise<undefined> {
-  const { task, status, standstill, active } = await service.tasks.why(name);
+  const { task, status, standstill, active, doing } = await service.tasks.why(name);
   const { colors } = terminal;
   if (standstill === null) {
-    const working = active > 0 ? 'it is being worked on' : 'nothing is waited for';
+    const working = doing ?? (active > 0 ? 'it is being worked on' : 'nothing is waited for');
     terminal.answer(`${colors.bold(task)} ${status}: ${working}`, { task, status, standstill });
     return undefined;
   }

@@ -65,6 +65,8 @@ export interface ReviewBrief {
     readonly diff: string;
     readonly commands: string;
     readonly commit: string | null;
+    /** What the checks of the repository came to on it, before this review. */
+    readonly checks?: string | null;
   };
   /** What `openIssues` says of `cycles`: each of them is answered. */
   readonly earlier: readonly EarlierIssue[];
@@ -113,11 +115,13 @@ export function reviewInstructions(brief: ReviewBrief): string {
   const asked = joined([task.title, task.description, ...criteria(task)]);
   const past = joined(history(brief.cycles, earlier));
   const issues = joined(earlier.map(issueText));
+  const checks = execution.checks ?? '';
   const commit = execution.commit === null ? '' : `, commit ${execution.commit}`;
   const boundary = unusedBoundary(brief.boundary, [
     asked,
     past,
     issues,
+    checks,
     ...work.map(({ text }) => text),
   ]);
   const quoted = (name: string, text: string): string => quote(boundary, name, text);
@@ -137,6 +141,7 @@ as in <U+202E>.`,
       'The work',
       work.map(({ name, text }) => quoted(name, text)),
     ),
+    checks === '' ? '' : section(CHECKS_HEAD, [CHECKS_SAY, quoted('checks', checks)]),
     verdictShape(brief),
   ]);
 }
@@ -155,6 +160,11 @@ function workParts({ execution }: ReviewBrief): readonly { name: string; text: s
     { name: 'commands and their output', text: execution.commands },
   ];
 }
+
+const CHECKS_HEAD = 'What the checks of the repository came to';
+const CHECKS_SAY = `They ran on this very commit, by the machine. One that is BASELINE_RED fails
+without the work as well: it is no reason to send the work back. What passes proves no more than
+what it looks at.`;
 
 const quote = (boundary: string, name: string, text: string): string =>
   `--- ${boundary} begin ${name} ---\n${visible(text)}\n--- ${boundary} end ${name} ---`;

@@ -12,6 +12,8 @@ export interface CycleRecord {
   readonly reviews: readonly {
     readonly number: number;
     readonly agent: string;
+    /** By the machine's own checks. */
+    readonly byChecks?: boolean;
     readonly verdict: Verdict;
   }[];
 }

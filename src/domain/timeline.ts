@@ -19,6 +19,10 @@ export interface TimelineRun {
   readonly verdict: VerdictKind | null;
   readonly superseded: boolean;
   readonly byPerson: boolean;
+  /** By the machine's own checks. */
+  readonly byChecks?: boolean;
+  /** What it does right now, where that is told. */
+  readonly doing?: string | null;
 }
 
 export interface TimelineTask {
@@ -130,14 +134,16 @@ function outcomeOf(run: TimelineRun): string {
     case 'QUEUED':
       return summary === '' ? '' : `asks: ${firstLine(run.summary ?? '', QUESTION_CHARS)}`;
     case 'ADMITTED':
-    case 'RUNNING':
       return '';
+    case 'RUNNING':
+      return firstLine(run.doing ?? '', SUMMARY_CHARS);
     case 'FAILED':
       return causeOf(summary);
     case 'CANCELLED':
       return summary;
     case 'SUCCEEDED':
-      return run.verdict === null ? summary : verdictOf(run.verdict, summary);
+      if (run.verdict === null) return summary;
+      return run.byChecks ? checksOf(run.verdict, summary) : verdictOf(run.verdict, summary);
     default:
       return run.state satisfies never;
   }
@@ -148,6 +154,10 @@ const verdictOf = (verdict: VerdictKind, summary: string): string =>
   verdict === 'APPROVED' || summary === ''
     ? `Verdict: ${verdict}`
     : `Verdict: ${verdict}: ${summary}`;
+
+/** What passed and what was red before says more of checks than that they let the work pass. */
+const checksOf = (verdict: VerdictKind, summary: string): string =>
+  summary === '' ? `Verdict: ${verdict}` : `Verdict: ${verdict}: ${summary}`;
 
 function causeOf(summary: string): string {
   if (summary === '') return 'the cause was not recorded';

@@ -45,6 +45,7 @@ await patiently('learn whose database it is', async () =>
 const deps = {
   database,
   taskQueue,
+  checks: { atOnce: config.checksAtOnce, timeLimitMs: config.checkMinutes * 60_000 },
   worker: workerIdentity(),
   workspaces: createWorkspaces({
     home: config.home,

@@ -22,9 +22,10 @@ type Closed = Extract<RunEnd, { kind: 'closed' }>['outcome'];
 /** Which run can end how; the compiler knows when an outcome is added. */
 const ENDS = {
   succeeded: ['performExecution'],
-  accepted: ['performReview'],
-  revision: ['performReview'],
-  atCap: ['performReview'],
+  toCheck: ['performExecution'],
+  accepted: ['performReview', 'performChecks'],
+  revision: ['performReview', 'performChecks'],
+  atCap: ['performReview', 'performChecks'],
   failed: ['performExecution', 'performReview'],
   cancelled: ['performReview'],
   reviewed: ['performReview'],
@@ -33,6 +34,7 @@ const ENDS = {
 /** The rows of the workflow's tables, as each is seen in a history. */
 const EXECUTED = {
   succeeded: 'performExecution: succeeded',
+  toCheck: 'performExecution: toCheck',
   failed: 'blocked: execution-failed',
   unprepared: 'blocked: setup-failed',
 } as const satisfies Record<keyof ExecutionThen, string>;

@@ -46,7 +46,13 @@ const blocked = z.enum(BLOCK_REASONS).nullable();
 const resolution = z.enum(['retry', 'accept', 'reassign']);
 const wait = z.enum(WAIT_REASONS).nullable();
 
-const spec = z.object({ kind: z.enum(RUN_KINDS), number: count, cycle: count, seat: count });
+const spec = z.object({
+  kind: z.enum(RUN_KINDS),
+  number: count,
+  cycle: count,
+  seat: count,
+  by: z.literal('checks').exactOptional(),
+});
 const opened = spec.extend({
   id: text,
   state: z.enum(RUN_STATES),
@@ -65,6 +71,7 @@ const summary = z.object({
   verdict: z.enum(VERDICT_KINDS).nullable(),
   superseded: z.boolean(),
   byPerson: z.boolean(),
+  byChecks: z.boolean().exactOptional(),
 }) satisfies z.ZodType<RunSummary>;
 const standing = z.object({
   asOf: count.exactOptional(),
@@ -122,6 +129,7 @@ const runEnd = z.discriminatedUnion('kind', [
     kind: z.literal('closed'),
     outcome: z.enum([
       'succeeded',
+      'toCheck',
       'accepted',
       'revision',
       'atCap',
@@ -147,6 +155,7 @@ const then = z.object({
 const ref = z.object({ id: text, taskId: text }) satisfies z.ZodType<RunRef>;
 const afterExecution = z.object({
   succeeded: then,
+  toCheck: then.exactOptional(),
   failed: then,
   unprepared: then,
 }) satisfies z.ZodType<ExecutionThen>;
@@ -214,11 +223,13 @@ const heard = envelope.extend({
 /** What each activity, message and end carries, by name. */
 export const CARRIED: Readonly<Record<string, z.ZodType>> = {
   'input of performExecution': z.tuple([ref, afterExecution]),
+  'input of performChecks': z.tuple([ref, afterReview]),
   'input of performReview': z.tuple([ref, afterReview.nullable()]),
   'input of land': z.tuple([text, count, afterLanding]),
   'input of keepUp': z.tuple([]),
   'input of applyVerbs': z.tuple([text, z.array(heard)]),
   'result of performExecution': runEnd,
+  'result of performChecks': runEnd,
   'result of performReview': runEnd,
   'result of land': landingEnd,
   'result of beginTask': begun,

@@ -22,7 +22,8 @@ beforeAll(async () => {
   connection = await NativeConnection.connect({ address });
   const { database, workspaces, taskQueue } = house;
   const backends = createBackends({ scenarioFolder: null, effectsLog: null });
-  const deps = { database, workspaces, taskQueue, backends, worker: 'late' };
+  const checks = { atOnce: 1, timeLimitMs: 30_000 };
+  const deps = { database, workspaces, taskQueue, backends, checks, worker: 'late' };
   const activities = createActivities(deps);
   worker = await Worker.create({
     ...{ connection, namespace, taskQueue, workflowBundle: workflowBundle() },

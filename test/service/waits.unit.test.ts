@@ -28,6 +28,7 @@ const row = (differences: Partial<TaskRow> = {}): TaskRow => ({
   admissionRule: null,
   queued: [],
   active: 0,
+  doing: null,
   granted: null,
   landingsAhead: 0,
   workTokens: 0,

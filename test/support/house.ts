@@ -61,11 +61,12 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const { effectsLog = null, variables = {} } = options;
   const variable = (name: string) => variables[name] ?? null;
   const backends = createBackends({ scenarioFolder: null, effectsLog, variable });
+  const checks = { atOnce: 1, timeLimitMs: 30_000 };
   const started: RunningWorker[] = [];
 
   const startWorker = async (): Promise<RunningWorker> => {
     const native = await NativeConnection.connect({ address });
-    const deps = { database, workspaces, backends, taskQueue, worker: `test-${++count}` };
+    const deps = { database, workspaces, backends, taskQueue, checks, worker: `test-${++count}` };
     const worker = await createTaskWorker({
       connection: native,
       namespace,

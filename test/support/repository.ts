@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { call } from '../../drizzle/db.js';
+import type { Recipe } from '../../src/domain/repository.js';
 import type { House } from './house.js';
 
 /** A person's repository in a test, with a worktree of `main`. */
@@ -19,12 +20,15 @@ export interface Repository {
 export interface RepositoryOptions {
   readonly landing?: 'branch' | 'merge';
   readonly provenance?: 'person' | 'demo' | 'test';
+  readonly recipe?: Partial<Recipe>;
+  /** What else it begins with. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Makes a repository with `shared.txt` in it and registers it. */
 export async function addRepository(
   house: Pick<House, 'home' | 'database'>,
-  { landing = 'branch', provenance = 'test' }: RepositoryOptions = {},
+  { landing = 'branch', provenance = 'test', recipe = {}, files = {} }: RepositoryOptions = {},
 ): Promise<Repository> {
   const path = mkdtempSync(join(house.home, 'repository-'));
   const identity = ['-c', 'user.name=Ann', '-c', 'user.email=ann@people.invalid'];
@@ -38,11 +42,12 @@ export async function addRepository(
   };
   git('init', '--quiet', '--initial-branch=main');
   write('shared.txt', 'first\n');
+  for (const [file, content] of Object.entries(files)) write(file, content);
   commit('Begin');
   const name = path.slice(path.lastIndexOf('/') + 1);
   const by = 'person:ann';
   const row = { id: uuidv7(), name, location: path, target: 'main', landing, provenance, by };
-  await call(house.database, 'add_repository', { ...row, door: 'cli' });
+  await call(house.database, 'add_repository', { ...row, recipe, door: 'cli' });
   const read = (file: string) => readFileSync(join(path, file), 'utf8');
   return { name, path, git, write, read, commit };
 }

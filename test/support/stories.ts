@@ -32,6 +32,7 @@ async function under<T>(
   }
 }
 const ONE_CYCLE = ['review', { maxCycles: 1 }, { maxCycles: 5 }] as const;
+const TWO_CYCLES = ['review', { maxCycles: 2 }, { maxCycles: 5 }] as const;
 const NO_LANDING_CYCLE = ['landing', { maxLandingCycles: 0 }, { maxLandingCycles: 3 }] as const;
 
 /** At the cap of revisions, where a person is waited for. */
@@ -175,6 +176,19 @@ export const LOOP_STORIES: Readonly<Record<string, Story>> = {
     await task.until('BLOCKED', 'budget-spent');
     await task.say('retry');
     return task;
+  },
+
+  checks: async (house) => {
+    const { name: repository } = await addRepository(house, {
+      recipe: { checks: ['test -e shared.txt', '! grep -e one -e two work.txt'] },
+    });
+    return under(house, TWO_CYCLES, async () => {
+      const task = await file(house, works, { repository });
+      await task.until('BLOCKED', 'revision-cap');
+      await task.say('retry');
+      await task.result();
+      return task;
+    });
   },
 
   'landing-branch': async (house) => {
