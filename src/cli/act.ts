@@ -2,6 +2,7 @@ import { lostConnection, ServiceError } from '../service/errors.js';
 import type { Service } from '../service/index.js';
 import { EXIT, EXIT_OF, type ExitCode, UsageError } from './exit.js';
 import type { House } from './house.js';
+import { tell } from './print.js';
 import { createTerminal, type OutputOptions, type Terminal } from './terminal.js';
 
 /** What an action gets. */
@@ -66,7 +67,7 @@ async function explain(house: House, error: unknown): Promise<ExitCode> {
     (settings) => settings.ways,
     () => null,
   );
-  process.stderr.write(`mission: ${ways === null ? message : ways.inText(message)}\n`);
+  tell(`mission: ${ways === null ? message : ways.inText(message)}`);
   if (error instanceof ServiceError) return EXIT_OF[error.kind];
   if (error instanceof UsageError || nameOf(error) === 'ConfigError') return EXIT.usage;
   return lost === null ? EXIT.failed : EXIT.unreachable;

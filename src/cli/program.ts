@@ -7,6 +7,7 @@ import { explainArguments, withoutHelpVerb } from './help.js';
 import type { House } from './house.js';
 import { addHouse } from './house-commands.js';
 import { addPolicies } from './policy.js';
+import { print, tell } from './print.js';
 import { addRepositories } from './repositories.js';
 import { meantCommand } from './suggest.js';
 import { addTaskCreate } from './task-create.js';
@@ -31,7 +32,7 @@ export async function run(typed: readonly string[], house: House): Promise<numbe
   const argv = withoutHelpVerb(typed);
   const exits = new Exits();
   if (argv.length === 1 && VERSION_FLAGS.includes(argv[0] ?? '')) {
-    process.stdout.write(`${(await house.settings()).version}\n`);
+    print((await house.settings()).version);
     return EXIT.ok;
   }
   const program = build(house, exits);
@@ -53,7 +54,11 @@ function build(house: House, exits: Exits): Command {
     .showHelpAfterError(false)
     .exitOverride()
     // What is wrong is said by `usage`, once the right word for it is known.
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput({
+      outputError: () => undefined,
+      writeOut: (text) => print(text.replace(/\n$/, '')),
+      writeErr: (text) => tell(text.replace(/\n$/, '')),
+    });
   addHouse(program, house, exits);
   addDoctor(program, house, exits);
   const task = program.command('task').description('file tasks, look at them, decide about them');
@@ -85,6 +90,6 @@ async function usage(
     .replace(/^error: /, '')
     .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?');
   const message = meant === null ? said : `${said.split(';')[0]}; did you mean: mission ${meant}`;
-  process.stderr.write(`mission: ${ways?.inText(message) ?? message}\n`);
+  tell(`mission: ${ways?.inText(message) ?? message}`);
   return EXIT.usage;
 }

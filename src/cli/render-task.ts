@@ -1,7 +1,8 @@
 import { firstLine } from '../domain/text.js';
 import type { Listed, Standstill, TaskDetails } from '../service/index.js';
+import type { Colors } from './print.js';
 import { ago, agoInWords, type Column, folded, grouped, moment, table, wrapped } from './table.js';
-import type { Colors, Terminal } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 /** Colour never says anything alone: the word stands beside it. */
 export function paintStatus(colors: Colors, status: string): (text: string) => string {

@@ -1,7 +1,8 @@
 import { type CheckResult, isGreen, type LandingMode, type Recipe } from '../domain/repository.js';
 import { visible } from '../domain/text.js';
 import type { RepositoryDetails } from '../service/index.js';
-import type { Colors, Terminal } from './terminal.js';
+import type { Colors } from './print.js';
+import type { Terminal } from './terminal.js';
 
 /** Red on a commit that nobody has worked on: not what an agent is blamed for. */
 export const BASELINE_RED = 'BASELINE_RED';

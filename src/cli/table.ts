@@ -1,6 +1,6 @@
 /** Text in columns. Widths are of what a terminal shows, not of what a string holds. */
+import { MARKS } from './print.js';
 
-const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
 const EAST_ASIAN = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff]/u;
 const WIDE_FORM = /[\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
 const isWide = (char: string): boolean => EAST_ASIAN.test(char) || WIDE_FORM.test(char);
@@ -9,7 +9,7 @@ const NARROW = /\p{Mn}|\p{Me}|\u200d|\ufe0f/u;
 /** Columns that a text takes. Colours take none, East Asian letters and emoji two. */
 export function columnsOf(text: string): number {
   let columns = 0;
-  for (const char of text.replace(ESCAPES, '')) {
+  for (const char of text.replace(MARKS, '')) {
     columns += NARROW.test(char) ? 0 : isWide(char) ? 2 : 1;
   }
   return columns;

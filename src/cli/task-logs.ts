@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseRunName } from '../domain/run.js';
 import { isTerminal } from '../domain/task.js';
-import { firstLine, visible } from '../domain/text.js';
+import { firstLine } from '../domain/text.js';
 import type { LogEvent, TaskDetails } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { EXIT, type ExitCode, UsageError } from './exit.js';
@@ -103,10 +103,9 @@ class Printer {
 const kindOf = ({ kind, number }: LogEvent): string =>
   `${kind === 'EXECUTION' ? 'Execution' : 'Review'} ${number}`;
 
-/** What an agent tells may hold anything: nothing of it steers the terminal. */
 function eventText({ at, event }: LogEvent, { colors }: Terminal): string {
   const time = colors.dim(clock(at));
-  const text = (field: string): string => visible(String(event[field] ?? ''));
+  const text = (field: string): string => String(event[field] ?? '');
   switch (event.kind) {
     case 'turn':
       return `${time} ${colors.cyan(`turn ${text('turn')}`)}`;

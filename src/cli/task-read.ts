@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import type { Command } from 'commander';
 import { parseTaskLabel } from '../domain/ids.js';
 import { TASK_STATUSES, type TaskStatus } from '../domain/task.js';
-import { counted, nearest, visible } from '../domain/text.js';
+import { counted, nearest } from '../domain/text.js';
 import type { Output } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { UsageError } from './exit.js';
@@ -150,7 +150,7 @@ async function inbox({ service, terminal }: ServiceStage, mine: boolean): Promis
     terminal.hint(['mission task list --waiting']);
   }
   const blocks = waiting.map((task) => {
-    const head = `${terminal.colors.bold(task.task)} ${task.status}  ${visible(task.title)}`;
+    const head = `${terminal.colors.bold(task.task)} ${task.status}  ${task.title}`;
     const still = task.standstill;
     return [head, ...(still === null ? [] : standstillLines(still, terminal, Date.now()))].join(
       '\n',
@@ -181,8 +181,7 @@ async function output(
   }
   const text = options.diff ? found.diff : options.commands ? found.commands : found.report;
   if (found.rehearsed) terminal.say('REHEARSED by a scripted agent');
-  // Whole and unchanged for a program; for eyes nothing in it may steer the terminal.
-  terminal.answer(terminal.isTty ? visible(text) : text, { ...texts, files: listed });
+  terminal.whole(text, { ...texts, files: listed });
   if (listed.length > 0) {
     terminal.quote(`${listed.length} files: ${listed.map(({ path }) => path).join(', ')}`);
     terminal.hint([`mission task output ${found.task} --to ./${found.task}`]);
@@ -215,7 +214,7 @@ async function writeTo(folder: string, found: Output): Promise<string[]> {
 function safe(path: string): string {
   const plain = normalize(path);
   if (isAbsolute(plain) || plain === '..' || plain.startsWith(`..${sep}`)) {
-    throw new Error(`the deliverable holds ${visible(path)}, which leaves the folder`);
+    throw new Error(`the deliverable holds ${path}, which leaves the folder`);
   }
   return plain;
 }

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
-import pc from 'picocolors';
+import { visibleJson } from '../domain/text.js';
+import { type Colors, colorsOf, hand, print, printable, tell } from './print.js';
 import type { Ways } from './ways.js';
 
 /** How the answer is wanted. */
@@ -8,8 +9,6 @@ export interface OutputOptions {
   readonly jsonl?: boolean;
   readonly quiet?: boolean;
 }
-
-export type Colors = ReturnType<typeof pc.createColors>;
 
 /** stdout is the answer and nothing else; stderr is all else. */
 export interface Terminal {
@@ -23,8 +22,8 @@ export interface Terminal {
   answer(text: string, document: unknown): void;
   /** One line of a stream: its own document with `--jsonl`. */
   line(text: string, document: unknown): void;
-  /** The answer byte by byte. */
-  raw(bytes: string | Uint8Array): void;
+  /** Others' text as the answer: byte by byte for a program, made visible for eyes. */
+  whole(text: string, document: unknown): void;
   /** For people alone: notes of ours, in which commands run as they are pasted. */
   say(text: string): void;
   /** The same for others' words, such as titles: they stay as they are. */
@@ -45,32 +44,38 @@ interface TerminalSettings {
 export function createTerminal({ output, color, ways }: TerminalSettings): Terminal {
   const { stdout, stderr } = process;
   const isTty = stdout.isTTY === true;
-  const colors = pc.createColors(color ?? isTty);
-  const errorColors = pc.createColors(color ?? stderr.isTTY === true);
+  const colors = colorsOf(color ?? isTty);
+  const errorColors = colorsOf(color ?? stderr.isTTY === true);
   const isMachine = output.json === true || output.jsonl === true;
-  const print = (text: string) => void stdout.write(text === '' ? '' : `${text}\n`);
-  const tell = (text: string) => {
-    if (!output.quiet) stderr.write(`${text}\n`);
+  const answer = (text: string) => {
+    if (text !== '') print(text);
   };
-  const say = (text: string) => tell(ways.inText(text));
+  const document = (given: unknown, indent?: number) =>
+    print(visibleJson(JSON.stringify(inDocument(given, ways), null, indent)));
+  const quote = (text: string) => {
+    if (!output.quiet) tell(text);
+  };
   return {
     colors,
     errorColors,
     width: isTty ? (stdout.columns ?? 80) : Number.POSITIVE_INFINITY,
     isTty,
     ways,
-    answer: (text, document) =>
-      print(isMachine ? JSON.stringify(inDocument(document, ways), null, 2) : text),
-    line: (text, document) => print(isMachine ? JSON.stringify(inDocument(document, ways)) : text),
-    raw: (bytes) => void stdout.write(bytes),
-    say,
-    quote: tell,
+    answer: (text, given) => (isMachine ? document(given, 2) : answer(text)),
+    line: (text, given) => (isMachine ? document(given) : answer(text)),
+    whole(text, given) {
+      if (isMachine) document(given, 2);
+      else if (isTty || text === '') answer(text);
+      else hand(text.endsWith('\n') ? text : `${text}\n`);
+    },
+    say: (text) => quote(ways.inText(text)),
+    quote,
     ask: (question) => (output.quiet || isMachine ? Promise.resolve(null) : ask(question)),
     hint: (commands) => {
       if (isMachine) return;
       // Before it is coloured: the end of a colour would look like a letter before the command.
       for (const command of commands) {
-        tell(errorColors.dim('  → ') + errorColors.cyan(ways.inText(command)));
+        quote(errorColors.dim('  → ') + errorColors.cyan(ways.inText(command)));
       }
     },
   };
@@ -86,7 +91,7 @@ function ask(question: string): Promise<string | null> {
       process.emit('SIGINT'); // to whoever acts: of itself it would end this question alone
       lines.close();
     });
-    lines.question(question, (text) => {
+    lines.question(printable(question), (text) => {
       answer(text.trim());
       lines.close();
     });

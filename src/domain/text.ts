@@ -12,6 +12,16 @@ export const visible = (text: string): string =>
     return `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`;
   });
 
+/** The same JSON, with those characters escaped in its texts as JSON does: `\\u202e`. */
+export const visibleJson = (json: string): string =>
+  json.replace(UNSEEN, (chars) =>
+    chars === '\n'
+      ? chars
+      : [...Array(chars.length).keys()]
+          .map((at) => `\\u${chars.charCodeAt(at).toString(16).padStart(4, '0')}`)
+          .join(''),
+  );
+
 /** Whether nothing of the text can be seen: it says nothing, whatever its length. */
 export const isBlank = (text: string): boolean =>
   text.replace(UNSEEN, '').replace(/\s/gu, '') === '';

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tell } from '../cli/print.js';
 import { lostConnection } from '../service/errors.js';
 
 /**
@@ -15,7 +16,7 @@ export async function patiently<T>(
       return await work();
     } catch (error) {
       if (!isAway(error)) throw error;
-      if (tries % 10 === 0) console.error(`waiting to ${what}: ${error}`);
+      if (tries % 10 === 0) tell(`waiting to ${what}: ${error}`);
       await sleep(1000, undefined, signal ? { signal } : {});
     }
   }

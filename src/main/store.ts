@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { call, type Database } from '../../drizzle/db.js';
+import { tell } from '../cli/print.js';
 
 /** The Temporal store a connection leads to: ids survive restarts, not a lost file. */
 export interface Store {
@@ -48,7 +49,7 @@ export async function untilBound(database: Database, store: Store): Promise<void
   for (let said = false; ; said = true) {
     const { bound } = await bindStore(database, store);
     if (bound) return;
-    if (!said) console.error(STRANGE_STORE);
+    if (!said) tell(STRANGE_STORE);
     await sleep(2000);
   }
 }

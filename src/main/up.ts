@@ -1,4 +1,5 @@
 import { type SeededRow, seededLine } from '../../drizzle/seed.js';
+import { print, tell } from '../cli/print.js';
 import { folded } from '../cli/table.js';
 import { waysOf } from '../cli/ways.js';
 import { runDemo } from '../demo/index.js';
@@ -9,8 +10,6 @@ import { banner } from './banner.js';
 import { bringUp } from './installation.js';
 import { STRANGE_STORE } from './store.js';
 import type { Surroundings } from './surroundings.js';
-
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const STARTING = 'Starting Postgres and Temporal …';
 const KEEPS = 'Ctrl-C stops it and loses nothing.';
@@ -23,19 +22,19 @@ export async function runUp(
   if (demo) return runDemoCommand(around, { stay: true });
   const { config, place, homeNotice } = around;
   const { inText } = waysOf(place);
-  if (homeNotice !== null) say(homeNotice);
-  if (!isRunning(readState(place.home))) say(STARTING);
+  if (homeNotice !== null) tell(homeNotice);
+  if (!isRunning(readState(place.home))) tell(STARTING);
   const asked = listenForEnd();
   try {
     const stack = await bringUp({
       config,
       home: place.home,
-      say: (line) => say(inText(line)),
+      say: (line) => tell(inText(line)),
       onSeeded: (rows) => saySeeded(rows),
-      onStrangeStore: () => say(inText(`NOTE: ${STRANGE_STORE}`)),
+      onStrangeStore: () => tell(inText(`NOTE: ${STRANGE_STORE}`)),
       signal: asked.signal,
     });
-    process.stdout.write(`${banner(around, stack, KEEPS)}\n`);
+    print(banner(around, stack, KEEPS));
     return stack.adopted ? 0 : await stay(stack, asked);
   } catch (error) {
     if (asked.signal.aborted) return 0;
@@ -58,14 +57,14 @@ export async function runDemoCommand(
   const width = Math.min(process.stdout.columns ?? 80, 100);
   const told = (text: string) => {
     const lines = inText(text).split('\n');
-    process.stdout.write(`${lines.map((line) => folded(line, width)).join('\n')}\n`);
+    print(lines.map((line) => folded(line, width)).join('\n'));
   };
   let ended = false;
   let clear = async (): Promise<void> => undefined;
   // A scene outlasts outages, so it would wait for a stack that is gone: it is left behind.
   void asked.next().then(async () => {
     if (ended) return;
-    say('Stopping …');
+    tell('Stopping …');
     await clear();
     process.exit(INTERRUPTED);
   });
@@ -88,7 +87,7 @@ export async function runDemoCommand(
     ended = true;
     if (broken.length === 0 && stays) {
       const demoPlace = { ...place, home };
-      process.stdout.write(`${banner({ ...around, place: demoPlace }, stack, FORGETS)}\n`);
+      print(banner({ ...around, place: demoPlace }, stack, FORGETS));
       await stay(stack, asked);
     }
     await end();
@@ -132,7 +131,7 @@ function listenForEnd(): Asked {
     ending.abort(new Error('ended by a signal'));
     const told = waiting;
     waiting = [];
-    for (const tell of told) tell();
+    for (const next of told) next();
   };
   for (const signal of ENDINGS) process.on(signal, hear);
   return {
@@ -152,21 +151,21 @@ async function stay(stack: Stack, asked: Asked): Promise<number> {
   };
   const stop = async () => {
     if (!asked.signal.aborted) await asked.next();
-    say('Stopping …');
+    tell('Stopping …');
     void hurry();
     await stack.stop();
     return null;
   };
   const failure = await Promise.race([stack.ended, stop()]);
   if (failure === null) return 0;
-  say(failure.message);
+  tell(failure.message);
   return 1;
 }
 
 /** A first start tells what it made, a later one that it changed nothing. */
 function saySeeded(rows: readonly SeededRow[]): void {
   const inserted = rows.filter(({ outcome }) => outcome === 'inserted');
-  for (const row of inserted) say(`Seed: ${seededLine(row)}`);
+  for (const row of inserted) tell(`Seed: ${seededLine(row)}`);
   const left = rows.length - inserted.length;
-  if (left > 0) say(`Seed: ${left} rows left alone`);
+  if (left > 0) tell(`Seed: ${left} rows left alone`);
 }

@@ -2,10 +2,18 @@
 /** A worker process: performs tasks until it is told to stop. Any number of them may run. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Runtime, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  type LogEntry,
+  NativeConnection,
+  Runtime,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { connect } from '../../drizzle/db.js';
 import { createBackends } from '../agents/index.js';
+import { print, tell } from '../cli/print.js';
 import { loadConfig, variable } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
@@ -23,6 +31,7 @@ if (config.databaseUrl === null || config.home === null || config.temporal === n
   );
 }
 Runtime.install({
+  logger: new DefaultLogger('INFO', logged),
   shutdownSignals: ['SIGTERM', 'SIGINT'],
   ...telemetryOf(config.metricsAddress),
 });
@@ -79,9 +88,15 @@ try {
 
 async function takeOver(): Promise<void> {
   const reclaimed = await patiently('take over', () => reclaim(client, database), stopped.signal);
-  if (reclaimed > 0) console.log(`took over ${reclaimed} runs of workers that have died`);
+  if (reclaimed > 0) print(`took over ${reclaimed} runs of workers that have died`);
   await patiently('start upkeep', startUpkeep, stopped.signal);
-  console.log(`worker ${process.pid} polls ${taskQueue}`);
+  print(`worker ${process.pid} polls ${taskQueue}`);
+}
+
+/** As the runtime itself writes it, but that nothing in it steers the terminal it is read on. */
+function logged({ level, timestampNanos, message, meta }: LogEntry): void {
+  const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+  tell(`${time} [${level}] ${message}${meta === undefined ? '' : ` ${inspect(meta)}`}`);
 }
 
 /** The bundle that the build made; from the sources it is made now. */

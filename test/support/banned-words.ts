@@ -43,6 +43,13 @@ export const BANNED: readonly BannedWord[] = [
     planted: ['src/domain/x.ts', 'const startedAt = new Date();'],
   },
   {
+    name: 'what is printed goes through src/cli/print.ts, where nothing of it steers the terminal',
+    pattern: /\bstd(?:out|err)\s*\.\s*write\b|\bconsole\s*[.[]/,
+    where: (path) =>
+      /^(?:src|activities|drizzle|workflows)\//.test(path) && path !== 'src/cli/print.ts',
+    planted: ['src/cli/x.ts', 'process.stdout.write(title);'],
+  },
+  {
     name: 'unfinished work belongs into an issue',
     pattern: UNFINISHED,
     where: anywhere,

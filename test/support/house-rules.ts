@@ -39,7 +39,7 @@ export const HOUSE: Readonly<Record<string, Room>> = {
   service: { house: ['client', 'drizzle', ...CORE], packages: ['uuidv7'], node: true },
   http: { house: DOOR, packages: ['hono', '@hono/', 'zod'], node: true },
   mcp: { house: DOOR, packages: ['@modelcontextprotocol/', 'zod'], node: true },
-  cli: { house: DOOR, packages: ['commander', 'picocolors'], node: true },
+  cli: { house: DOOR, packages: ['commander'], node: true },
   // The page speaks only HTTP; of `http` it knows the app's type (checked apart: type-only).
   web: {
     house: ['domain', 'http'],
