@@ -176,6 +176,19 @@ describe('of a folder', () => {
     expect(propose(files, { folder: 'docs' })).toMatchObject({ setup: null, checks: [] });
   });
 
+  test('within a workspace is installed as the workspace is', () => {
+    const root = { 'package.json': manifest({ workspaces: ['packages/*'] }), 'yarn.lock': '' };
+    const files = { ...root, 'packages/a/package.json': TESTED };
+    const setup = 'yarn install --frozen-lockfile --ignore-scripts';
+    expect(propose(files, { folder: 'packages/a' })).toMatchObject({
+      ...{ setup, checks: ['yarn test'], from: ['packages/a/package.json'] },
+    });
+    const alone = { ...files, 'package.json': manifest({ name: 'no workspace' }) };
+    expect(propose(alone, { folder: 'packages/a' }).setup).toContain('npm install');
+    const pnpm = { 'pnpm-workspace.yaml': '', 'pnpm-lock.yaml': '', 'x/package.json': TESTED };
+    expect(propose(pnpm, { folder: 'x' }).setup).toContain('pnpm install --frozen-lockfile');
+  });
+
   test.each(['node_modules/x', 'vendor/y', 'test/fixtures/z', 'examples/a', '.cache/b'])(
     '%s is not what the repository is about',
     (folder) => {

@@ -18,27 +18,47 @@ interface Manifest {
   readonly manager: string;
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: number;
+  readonly isWorkspace: boolean;
 }
 
-/** What `package.json` and its lock file ask for; null where there is none. */
-export function javascript(folder: Folder, installScripts: boolean): Part | null {
+/**
+ * What `package.json` and its lock file ask for; null where there is none.
+ * @param above the folders that it lies in, nearest first: one may be the workspace that it is of
+ */
+export function javascript(
+  folder: Folder,
+  above: readonly Folder[],
+  installScripts: boolean,
+): Part | null {
   if (!folder.has('package.json')) return null;
   const manifest = manifestOf(folder.text('package.json'));
-  const found = LOCKS.filter(([file]) => folder.has(file));
-  // Two lock files are one too many; the manifest says whose is meant, where it says so.
-  const [lock, manager] = found.find(([, name]) => manifest.manager.startsWith(name)) ??
-    found[0] ?? [null, 'npm' as const];
+  const own = lockOf(folder, manifest);
+  const workspace = own === null ? above.find(isWorkspace) : undefined;
+  const lock = workspace === undefined ? own : lockOf(workspace, manifestIn(workspace));
+  const manager = lock?.[1] ?? 'npm';
+  const home = workspace ?? folder;
   const setup =
     lock === null
       ? withoutLock(manifest, installScripts)
-      : install(manager, folder, manifest, installScripts);
+      : install(manager, home, manifestIn(home), installScripts);
   const checks = scriptsOf(manifest).map((name) => runOf(manager, name));
   const from = [
-    ...(lock === null ? [] : [lock]),
+    ...(own === null ? [] : [own[0]]),
     ...(checks.length > 0 || setup !== null ? ['package.json'] : []),
   ];
   return { setup, checks, from };
 }
+
+/** Two lock files are one too many; the manifest says whose is meant, where it says so. */
+function lockOf(folder: Folder, { manager }: Manifest): (typeof LOCKS)[number] | null {
+  const found = LOCKS.filter(([file]) => folder.has(file));
+  return found.find(([, name]) => manager.startsWith(name)) ?? found[0] ?? null;
+}
+
+const isWorkspace = (folder: Folder): boolean =>
+  folder.has('pnpm-workspace.yaml') || manifestIn(folder).isWorkspace;
+
+const manifestIn = (folder: Folder): Manifest => manifestOf(folder.text('package.json'));
 
 function install(manager: Manager, folder: Folder, manifest: Manifest, scripts: boolean): string {
   const ignored = scripts ? '' : ' --ignore-scripts';
@@ -95,7 +115,8 @@ function manifestOf(text: string): Manifest {
     Object.keys(objectOf(parsed[kind])),
   ).length;
   const manager = typeof parsed.packageManager === 'string' ? parsed.packageManager : '';
-  return { manager, scripts: Object.fromEntries(texts), dependencies };
+  const isWorkspace = parsed.workspaces !== undefined;
+  return { manager, scripts: Object.fromEntries(texts), dependencies, isWorkspace };
 }
 
 function parse(text: string): unknown {

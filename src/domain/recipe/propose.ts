@@ -1,4 +1,4 @@
-import { type Folder, folderOf, type Part, type TreeFiles } from './files.js';
+import { folderOf, type Part, type TreeFiles } from './files.js';
 import { javascript } from './javascript.js';
 import { go, make, python, rust, workflowHints } from './languages.js';
 
@@ -36,7 +36,8 @@ const ASIDE =
 
 /** The files whose text a proposal reads. */
 export function filesToRead(paths: readonly string[], folder: string | null): string[] {
-  const folders = folder === null ? ['', ...subprojects(paths).slice(0, 1)] : [folder];
+  const at = folder === null ? subprojects(paths).slice(0, 1) : [folder];
+  const folders = ['', ...at.flatMap((one) => [one, ...aboveOf(one)])];
   const wanted = new Set(folders.flatMap((at) => [...READ].map((name) => below(at) + name)));
   return paths.filter((path) => wanted.has(path) || WORKFLOW.test(path));
 }
@@ -50,11 +51,11 @@ export function proposeRecipe(
   options: { readonly folder: string | null; readonly installScripts: boolean },
 ): Proposal {
   const [first, ...rest] = subprojects(files.paths);
-  const atRoot = partsOf(folderOf(files, ''), options.installScripts);
+  const atRoot = partsOf(files, '', options.installScripts);
   const isProject = atRoot.some(({ setup, checks }) => setup !== null || checks.length > 0);
   const found = isProject || first === undefined ? '' : first;
   const folder = options.folder ?? found;
-  const parts = withMake(folderOf(files, folder), options.installScripts);
+  const parts = withMake(files, folder, options.installScripts);
   const setups = parts.flatMap(({ setup }) => setup ?? []);
   const checks = parts.flatMap((part) => part.checks);
   return {
@@ -69,18 +70,31 @@ export function proposeRecipe(
 
 const below = (folder: string): string => (folder === '' ? '' : `${folder}/`);
 
-const partsOf = (folder: Folder, installScripts: boolean): Part[] =>
-  [
-    javascript(folder, installScripts),
+/** The folders that one lies in, nearest first, down to the root. */
+const aboveOf = (folder: string): string[] =>
+  folder === ''
+    ? []
+    : folder
+        .split('/')
+        .map((_, index, parts) => parts.slice(0, index).join('/'))
+        .reverse();
+
+function partsOf(files: TreeFiles, at: string, installScripts: boolean): Part[] {
+  const folder = folderOf(files, at);
+  const above = aboveOf(at).map((one) => folderOf(files, one));
+  return [
+    javascript(folder, above, installScripts),
     python(folder, installScripts),
     go(folder),
     rust(folder),
   ].filter((part) => part !== null);
+}
 
 /** The targets of a Makefile mostly repeat what the tools of the language say. */
-function withMake(folder: Folder, installScripts: boolean): Part[] {
-  const parts = partsOf(folder, installScripts);
-  const made = parts.some(({ checks }) => checks.length > 0) ? null : make(folder);
+function withMake(files: TreeFiles, at: string, installScripts: boolean): Part[] {
+  const parts = partsOf(files, at, installScripts);
+  const isChecked = parts.some(({ checks }) => checks.length > 0);
+  const made = isChecked ? null : make(folderOf(files, at));
   return made === null ? parts : [...parts, made];
 }
 
