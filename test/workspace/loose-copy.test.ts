@@ -2,7 +2,15 @@ import { existsSync, mkdirSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createWorkspaces } from '../../src/workspace/index.js';
-import { git, SEARCH_PATH, temporaryFolder, write } from './support.js';
+import {
+  bench,
+  git,
+  personsRepository,
+  read,
+  SEARCH_PATH,
+  temporaryFolder,
+  write,
+} from './support.js';
 
 async function rig(files: Readonly<Record<string, string>>) {
   const home = temporaryFolder();
@@ -80,4 +88,23 @@ test('files to copy are regular files of the checkout', async () => {
   await expect(workspaces.checkCopies('https://x/y', null, ['.env'])).rejects.toThrow(
     /there is no checkout here/,
   );
+});
+
+test('of a sparse checkout copies hold every file, and what lands keeps it sparse', async () => {
+  const location = personsRepository();
+  git(location, 'status'); // the index knows the files of the template
+  git(location, 'sparse-checkout', 'set', 'docs');
+  expect(existsSync(join(location, 'src'))).toBe(false);
+  const { workspaces, work, landing, source } = await bench(location);
+  const { head } = await workspaces.probe(location);
+  await workspaces.withLooseCopy({ source, from: head }, async ({ path }) => {
+    expect(existsSync(join(path, 'src/search.js'))).toBe(true);
+  });
+  const done = await work({ 'src/search.js': 'changed\n', 'docs/new.md': 'new\n' });
+  const landed = await workspaces.land({ ...landing(done), mode: 'merge' });
+  expect(landed).toMatchObject({ kind: 'landed' });
+  expect(git(location, 'status', '--porcelain')).toBe('');
+  expect(read(location, 'docs/new.md')).toBe('new\n');
+  expect(existsSync(join(location, 'src'))).toBe(false);
+  expect(git(location, 'show', 'main:src/search.js')).toBe('changed');
 });
