@@ -74,7 +74,8 @@ function tellAdded({ terminal }: ServiceStage, examined: Examined, details: Repo
   const document = { ...details, commit, proposedFrom: proposal.from };
   terminal.answer(`added ${name} (${visible(location)}); results land ${lands}`, document);
   if (details.recipe.checks.length === 0) {
-    terminal.say(`without a check only reviewers judge the work; mission repo set ${name} --check`);
+    const command = `mission repo set ${name} --check "npm test"`;
+    terminal.say(`without a check only reviewers judge the work; add one: ${command}`);
   }
   terminal.hint([`mission task create "Title" --repo ${name}`]);
 }
