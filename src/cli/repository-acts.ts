@@ -2,6 +2,7 @@ import { type Baseline, isGreen, type LandingMode, type Recipe } from '../domain
 import { visible } from '../domain/text.js';
 import type {
   Examined,
+  Measurable,
   Measured,
   Progress,
   RepositoryChange,
@@ -12,7 +13,14 @@ import type { ServiceStage } from './act.js';
 import { EXIT, UsageError } from './exit.js';
 import { NO_WHY } from './policy.js';
 import { chooseRecipe } from './repository-recipe.js';
-import { BASELINE_RED, checkLine, detailsText, landsIn, tailOf } from './repository-text.js';
+import {
+  BASELINE_RED,
+  checkLine,
+  detailsText,
+  landsIn,
+  linesOf,
+  tailOf,
+} from './repository-text.js';
 import type { OutputOptions } from './terminal.js';
 import { type ReasonOptions, reasonOf } from './with-output.js';
 
@@ -157,18 +165,16 @@ function wishesOf(options: RecipeOptions): Wishes {
 /** Runs setup and checks where there are some, and says of each how it ended as it ends. */
 async function measureIn(
   { service, terminal, interrupted }: ServiceStage,
-  given: {
-    readonly id: string;
-    readonly location: string;
-    readonly commit: string;
-    readonly recipe: Recipe;
-  },
+  given: Measurable,
 ): Promise<Measured | null> {
   const { setup, checks } = given.recipe;
   if (setup === null && checks.length === 0) return null;
   const { id, location, commit, recipe } = given;
   terminal.quote(`on commit ${commit.slice(0, 12)}, in the sandbox:`);
-  const onProgress = (progress: Progress) => terminal.quote(progressText(progress, terminal));
+  const onProgress = (progress: Progress) => {
+    const text = progressText(progress, terminal);
+    if (text !== null) terminal.quote(text);
+  };
   const request = { id, location, commit, recipe };
   const found = await service.repositories.measure(request, { signal: interrupted, onProgress });
   const isRed = found.kind === 'measured' && !found.baseline.checks.every(isGreen);
@@ -178,11 +184,15 @@ async function measureIn(
   return found;
 }
 
-function progressText(progress: Progress, { errorColors }: ServiceStage['terminal']): string {
+/** Whoever sits there sees what is printed as it comes; a log is told the end of what is red. */
+function progressText(progress: Progress, terminal: ServiceStage['terminal']): string | null {
+  const { errorColors, isTty } = terminal;
   switch (progress.kind) {
     case 'setup':
     case 'check':
       return errorColors.dim(`  ${visible(progress.command)} …`);
+    case 'line':
+      return isTty ? errorColors.dim(linesOf(progress.text)) : null;
     case 'ready':
       return `  ${errorColors.green('ready')}         ${visible(progress.command)}${
         progress.cached ? ' (from the cache)' : ''
@@ -190,7 +200,7 @@ function progressText(progress: Progress, { errorColors }: ServiceStage['termina
     case 'checked': {
       const { result } = progress;
       const line = `  ${checkLine(result, errorColors)}`;
-      return isGreen(result) ? line : `${line}\n${tailOf(result.output)}`;
+      return isGreen(result) || isTty ? line : `${line}\n${tailOf(result.output)}`;
     }
     default:
       return progress satisfies never;

@@ -58,13 +58,20 @@ const took = (durationMs: number): string => `${(durationMs / 1000).toFixed(1)} 
 
 const TAIL_LINES = 40;
 
-/** The end of what a command printed, where the reason mostly is; nothing in it moves a cursor. */
+/** The end of what a command printed, where the reason mostly is. */
 export function tailOf(output: string): string {
-  const lines = output.trimEnd().split(/\r?\n/);
-  const shown = lines.slice(-TAIL_LINES).map((line) => `    ${visible(plain(line))}`);
+  const lines = output.trimEnd().split('\n');
+  const shown = lines.slice(-TAIL_LINES).map(linesOf);
   const cut = lines.length - shown.length;
   return [...(cut > 0 ? [`    [${cut} lines before]`] : []), ...shown].join('\n');
 }
+
+/** What a command printed, set off from what is ours; nothing in it moves a cursor. */
+export const linesOf = (text: string): string =>
+  plain(text)
+    .split(/\r?\n/)
+    .map((line) => `    ${visible(line)}`)
+    .join('\n');
 
 /** Without the colours that tools give their own output. */
 const plain = (line: string): string => line.replace(ESCAPES, '');

@@ -37,11 +37,11 @@ export function openService({ config, place }: Surroundings): {
 }
 
 async function openDesk(
-  { searchPath }: Config,
+  { searchPath, registries }: Config,
   { home }: Surroundings['place'],
 ): Promise<RepositoryDesk> {
   const { createRepositoryDesk } = await import('./repository-desk.js');
-  return createRepositoryDesk({ home, searchPath });
+  return createRepositoryDesk({ home, searchPath, registries });
 }
 
 /** The database that is named, else the one of the stack; throws where there is none. */

@@ -1,13 +1,15 @@
-import type { CheckResult, Recipe } from '../domain/repository.js';
-import type { Measured, RepositoryDesk, Watching } from '../service/desk.js';
+import type { CheckResult, Prepared } from '../domain/repository.js';
+import type { Measurable, Measured, RepositoryDesk, Watching } from '../service/desk.js';
 import { ServiceError } from '../service/errors.js';
-import { type Copy, createWorkspaces, type Workspaces } from '../workspace/index.js';
+import {
+  type Copy,
+  createWorkspaces,
+  type WorkspaceSettings,
+  type Workspaces,
+} from '../workspace/index.js';
 
 /** Looks after repositories on this machine, with the mirrors and the sandbox of its workers. */
-export function createRepositoryDesk(settings: {
-  readonly home: string;
-  readonly searchPath: string;
-}): RepositoryDesk {
+export function createRepositoryDesk(settings: WorkspaceSettings): RepositoryDesk {
   const workspaces = createWorkspaces(settings);
   return {
     probe: (location, branch) => workspaces.probe(location, branch),
@@ -20,13 +22,14 @@ export function createRepositoryDesk(settings: {
     },
     checkCopies: ({ kind, bare, location }, copies) =>
       workspaces.checkCopies(location, kind === 'path' && !bare ? location : null, copies),
-    async measure({ id: repositoryId, location, commit, recipe }, watching) {
+    async measure(repository, watching) {
+      const { id: repositoryId, location, commit, recipe } = repository;
       const isEmpty = recipe.setup === null && recipe.checks.length === 0;
       if (!isEmpty) await demandSandbox(workspaces);
       const source = workspaces.source({ repositoryId, location });
       const request = { source, from: commit, signal: watching.signal };
       return workspaces.withLooseCopy(request, (copy) =>
-        new Measurement(workspaces, copy, recipe, watching).perform(),
+        new Measurement(workspaces, copy, repository, watching).perform(),
       );
     },
     opensPullRequests: async () => false,
@@ -46,45 +49,55 @@ async function demandSandbox(workspaces: Workspaces): Promise<void> {
 class Measurement {
   private readonly workspaces: Workspaces;
   private readonly copy: Copy;
-  private readonly recipe: Recipe;
+  private readonly repository: Measurable;
   private readonly watching: Watching;
 
-  constructor(workspaces: Workspaces, copy: Copy, recipe: Recipe, watching: Watching) {
+  constructor(workspaces: Workspaces, copy: Copy, repository: Measurable, watching: Watching) {
     this.workspaces = workspaces;
     this.copy = copy;
-    this.recipe = recipe;
+    this.repository = repository;
     this.watching = watching;
   }
 
   async perform(): Promise<Measured> {
-    const { recipe, copy } = this;
-    const { setup } = recipe;
-    const { onProgress } = this.watching;
-    if (setup !== null) {
-      onProgress({ kind: 'setup', command: setup });
-      const { exitCode, output } = await this.command(setup);
-      if (exitCode !== 0) return { kind: 'setup-failed', output };
-      onProgress({ kind: 'ready', command: setup, cached: false });
-    }
+    const prepared = await this.prepare();
+    if (prepared.kind === 'failed') return { kind: 'setup-failed', output: prepared.output };
     const checks: CheckResult[] = [];
-    for (const command of recipe.checks) {
-      onProgress({ kind: 'check', command });
-      const result = await this.command(command);
-      onProgress({ kind: 'checked', result });
-      checks.push(result);
-    }
-    return { kind: 'measured', baseline: { commit: copy.from, setupDigest: 'none', checks } };
+    for (const command of this.repository.recipe.checks)
+      checks.push(...(await this.check(command)));
+    const { setupDigest } = prepared;
+    return { kind: 'measured', baseline: { commit: this.copy.from, setupDigest, checks } };
   }
 
-  private async command(command: string): Promise<CheckResult> {
-    const { copy, recipe, watching } = this;
-    const { ending, output, durationMs } = await this.workspaces.run({
-      ...{ copy, file: 'sh', signal: watching.signal, timeoutMs: 1_800_000 },
-      args: ['-c', 'cd "$0" && eval "$1"', recipe.folder || '.', command],
+  private async prepare(): Promise<Prepared> {
+    const { copy } = this;
+    const { id: repositoryId, location, recipe } = this.repository;
+    const { signal, onProgress } = this.watching;
+    const { setup: command } = recipe;
+    if (command !== null) onProgress({ kind: 'setup', command });
+    const prepared = await this.workspaces.prepare({
+      ...{ copy, recipe, repositoryId, location, signal },
+      taskId: copy.taskId,
+      onLine: (text) => onProgress({ kind: 'line', text }),
     });
-    watching.signal.throwIfAborted();
-    const exitCode = ending.kind === 'exited' ? ending.exitCode : null;
-    const why = ending.kind === 'not-started' ? ending.reason : '';
-    return { command, exitCode, output: output + why, durationMs };
+    signal.throwIfAborted();
+    if (command !== null && prepared.kind === 'ready') {
+      onProgress({ kind: 'ready', command, cached: prepared.cached });
+    }
+    return prepared;
+  }
+
+  private async check(command: string): Promise<CheckResult[]> {
+    const { copy } = this;
+    const { signal, onProgress } = this.watching;
+    onProgress({ kind: 'check', command });
+    const results = await this.workspaces.check({
+      ...{ copy, signal },
+      recipe: { ...this.repository.recipe, checks: [command] },
+      onLine: (text) => onProgress({ kind: 'line', text }),
+    });
+    signal.throwIfAborted();
+    for (const result of results) onProgress({ kind: 'checked', result });
+    return results;
   }
 }

@@ -24,9 +24,17 @@ export interface Located {
   readonly location: string;
 }
 
+/** What is run, and on what. */
+export interface Measurable extends Located {
+  readonly commit: string;
+  readonly recipe: Recipe;
+}
+
 /** What setup and checks tell while they run. */
 export type Progress =
   | { readonly kind: 'setup'; readonly command: string }
+  /** Of what a command prints. */
+  | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'ready'; readonly command: string; readonly cached: boolean }
   | { readonly kind: 'check'; readonly command: string }
   | { readonly kind: 'checked'; readonly result: CheckResult };
@@ -51,10 +59,7 @@ export interface RepositoryDesk {
   /** Whether files of the checkout can be given to working copies; throws a sentence if not. */
   checkCopies(probed: Probed, copies: readonly string[]): Promise<void>;
   /** Prepares a working copy of a commit, runs the checks in it, and removes it. */
-  measure(
-    repository: Located & { readonly commit: string; readonly recipe: Recipe },
-    watching: Watching,
-  ): Promise<Measured>;
+  measure(repository: Measurable, watching: Watching): Promise<Measured>;
   /** Whether results can become pull requests where this remote is. */
   opensPullRequests(remote: string | null): Promise<boolean>;
   /** Removes the mirror of a repository that was not added after all. */

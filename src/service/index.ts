@@ -6,7 +6,7 @@ import type { Verb } from '../domain/task.js';
 import { type Connection, connectAgent } from './agents-connect.js';
 import { type CanaryOptions, sendCanary } from './canary.js';
 import type { ServiceDeps } from './deps.js';
-import type { Located, Watching } from './desk.js';
+import type { Located, Measurable, Watching } from './desk.js';
 import { doctor } from './doctor.js';
 import type { LockedDoor } from './door.js';
 import { file } from './file-task.js';
@@ -39,7 +39,7 @@ export type { LogEvent } from '../../drizzle/read-output.js';
 export type { RepositoryChange, RepositoryRow } from '../../drizzle/repositories.js';
 export type { CanaryFlight } from './canary.js';
 export type { ServiceDeps } from './deps.js';
-export type { Measured, Progress } from './desk.js';
+export type { Measurable, Measured, Progress } from './desk.js';
 export type { Diagnosis } from './doctor.js';
 export type { LockedDoor } from './door.js';
 export { ServiceError } from './errors.js';
@@ -105,8 +105,7 @@ export const createService = (deps: ServiceDeps) => ({
       examineChange(deps, name, given, signal),
     change: (name: string, given: RepositoryChange, why: string) => change(deps, name, given, why),
     /** Runs setup and checks on a commit, and keeps nothing. */
-    measure: (given: Located & { commit: string; recipe: Recipe }, watching: Watching) =>
-      measure(deps, given, watching),
+    measure: (given: Measurable, watching: Watching) => measure(deps, given, watching),
     keepBaseline: (repository: RepositoryRow, recipe: Recipe, baseline: Baseline) =>
       keepBaseline(deps, repository, recipe, baseline),
   },

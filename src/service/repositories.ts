@@ -15,7 +15,7 @@ import { filesToRead, type Proposal, proposeRecipe } from '../domain/recipe/prop
 import type { Baseline, LandingMode, Recipe } from '../domain/repository.js';
 import { nearest } from '../domain/text.js';
 import type { ServiceDeps } from './deps.js';
-import type { Located, Measured, Probed, Tip, Watching } from './desk.js';
+import type { Located, Measurable, Measured, Probed, Tip, Watching } from './desk.js';
 import { ServiceError } from './errors.js';
 
 export const listRepositories = ({ database }: ServiceDeps): Promise<RepositoryRow[]> =>
@@ -147,7 +147,7 @@ export async function change(
 /** Runs setup and checks on a commit; keeps nothing. */
 export async function measure(
   deps: ServiceDeps,
-  repository: Located & { readonly commit: string; readonly recipe: Recipe },
+  repository: Measurable,
   watching: Watching,
 ): Promise<Measured> {
   const desk = await deps.desk();

@@ -6,17 +6,21 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CheckResult, Recipe } from '../../src/domain/repository.js';
 import { type House, openHouse } from '../support/house.js';
 import { documentOf, missionOn } from '../support/mission.js';
+import { openRegistry, type Registry } from '../support/registry.js';
 
 let house: House;
 let mission: ReturnType<typeof missionOn>;
 let ground: string;
+let registry: Registry;
 beforeAll(async () => {
+  registry = await openRegistry();
   ground = realpathSync(mkdtempSync(join(tmpdir(), 'mission-repositories-')));
   house = await openHouse();
-  mission = missionOn(house);
+  mission = missionOn(house, { env: { npm_config_registry: registry.url } });
 });
 afterAll(async () => {
   await house.close();
+  await registry.close();
   rmSync(ground, { recursive: true, force: true });
 });
 
@@ -56,23 +60,34 @@ const shown = async (name: string) =>
 const listed = async () =>
   documentOf<{ repositories: { name: string }[] }>(await mission('repo', 'list', '--json'));
 
-const PACKAGE = JSON.stringify({ scripts: { test: 'node --test', lint: 'echo neat' } });
+/** A project that needs the registry's package, with checks. */
+function withDependency(): Record<string, string> {
+  const files = registry.files();
+  const scripts = { test: 'node --test', lint: 'node -p "require(\'tiny\')"' };
+  const manifest = { ...JSON.parse(files['package.json'] ?? '{}'), scripts };
+  return { ...files, 'package.json': JSON.stringify(manifest) };
+}
 const FAILS = "require('node:assert').equal(1, 2);\n";
 
 test('setup and checks are proposed, run on the base, and kept as its baseline', async () => {
-  const path = repository('web', { 'package.json': PACKAGE, 'a.test.js': FAILS });
+  const path = repository('web', { ...withDependency(), 'a.test.js': FAILS });
   const added = await mission('repo', 'add', path);
   expect(added).toMatchObject({ code: 0 });
   expect(added.stdout).toBe(
     `added web (${path}); results land as branches of their own, from main\n`,
   );
-  expect(added.stderr).toContain('from package.json:\n  Setup    none\n  Checks   npm run lint\n');
+  expect(added.stderr).toContain('from package-lock.json, package.json:\n');
+  expect(added.stderr).toContain('ready         npm ci --ignore-scripts\n');
   expect(added.stderr).toMatch(/green {9}npm run lint \(/);
   expect(added.stderr).toMatch(/BASELINE_RED {2}npm test \(exit 1, [\s\S]*AssertionError/);
   const { recipe, baseline } = await shown('web');
-  expect(recipe).toMatchObject({ setup: null, checks: ['npm run lint', 'npm test'] });
+  const setup = 'npm ci --ignore-scripts';
+  expect(recipe).toMatchObject({ setup, checks: ['npm run lint', 'npm test'] });
   expect(baseline).toMatchObject({ commit: git(path, 'rev-parse', 'main') });
-  expect(baseline?.checks).toMatchObject([{ exitCode: 0 }, { exitCode: 1 }]);
+  expect(baseline?.checks).toMatchObject([
+    { exitCode: 0, output: expect.stringContaining('tiny 1.0.0') },
+    { exitCode: 1 },
+  ]);
   const text = await mission('repo', 'show', 'web');
   expect(text.stdout).toMatch(/Added {4}by person:[\s\S]*BASELINE_RED {2}npm test/);
   const twice = await mission('repo', 'add', path);
@@ -86,6 +101,7 @@ test('its checks are looked at again, on what its target is by then', async () =
   commit(path, 'Mend');
   const again = await mission('repo', 'check', 'web', '--json');
   expect(again).toMatchObject({ code: 0 });
+  expect(again.stderr).toContain('npm ci --ignore-scripts (from the cache)');
   const { baseline } = documentOf<Shown>(again);
   expect(baseline).toMatchObject({ commit: git(path, 'rev-parse', 'main') });
   expect(baseline?.checks).toMatchObject([{ exitCode: 0 }, { exitCode: 0 }]);
