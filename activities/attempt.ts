@@ -1,5 +1,6 @@
-import { type RunBrief, type Started, setBase } from '../drizzle/steps.js';
+import { noteRunSandbox, type RunBrief, type Started, setBase } from '../drizzle/steps.js';
 import type { RunOutcome, RunRequest } from '../src/agents/backend.js';
+import { levelFor } from '../src/domain/sandbox.js';
 import { type Copy, EMPTY_ROOT, type Source } from '../src/workspace/index.js';
 import type { Deps } from './deps.js';
 import { effectsIn } from './effects.js';
@@ -9,6 +10,9 @@ import { type Progress, Stop } from './progress.js';
 
 /** A longer timer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** What is in the way may have been mended by then. */
+const LATER = { kind: 'later', retryAfterSeconds: 120 } as const;
 
 type Go = Extract<Started, { kind: 'go' }>;
 
@@ -104,8 +108,10 @@ export async function converse(
   const backend = deps.backends[go.brief.agent.backend];
   if (backend === null) {
     const message = `this build has no ${go.brief.agent.backend} backend`;
-    return { kind: 'later', message, retryAfterSeconds: 60 };
+    return { ...LATER, because: 'backend', message };
   }
+  const around = backend.kind === 'command' ? await surroundingsOf(deps, go) : null;
+  if (around?.kind === 'refused') return { ...LATER, because: 'sandbox', message: around.message };
   const stop = new AbortController();
   const limit = setTimeout(
     () => stop.abort(new Stop('time-limit')),
@@ -116,7 +122,7 @@ export async function converse(
   let ours: unknown = null; // what keeping a checkpoint threw: the house's, not the backend's
   progress.instruct(request.instructions);
   try {
-    return await backend.run(request, {
+    return await backend.run(around === null ? request : { ...request, sandbox: around.level }, {
       signal,
       effects: effectsIn(deps, copy, { trusted: backend.kind === 'scripted' }),
       onEvent: (event) => progress.tell(event),
@@ -142,6 +148,15 @@ export async function converse(
   } finally {
     clearTimeout(limit);
   }
+}
+
+/** What the agent's program runs in, recorded with the run; or that it may not start. */
+async function surroundingsOf(deps: Deps, { brief, attempt }: Go) {
+  const level = levelFor(await deps.workspaces.sandbox(), brief.agent);
+  if (level.kind === 'may-run') {
+    await noteRunSandbox(deps.database, brief.run.id, attempt, level.recorded);
+  }
+  return level;
 }
 
 /** How a checkpoint's commit is called in the person's history. */

@@ -1,9 +1,11 @@
 import type { RunRequest } from '../src/agents/backend.js';
 import type { ExecutionThen, RunEnd, RunRef } from '../src/contract.js';
-import { executionInstructions } from '../src/domain/prompts.js';
+import { executionInstructions, type Guide } from '../src/domain/prompts.js';
+import { ROLES } from '../src/domain/roles.js';
 import { clean, firstLine, utf8Bytes } from '../src/domain/text.js';
-import { converse } from './attempt.js';
+import { converse, type Workplace } from './attempt.js';
 import { type Deps, opening } from './deps.js';
+import { guidesFor } from './guides.js';
 import { type Closing, type Craft, type Go, performRun, unfinished } from './perform-run.js';
 import type { Progress } from './progress.js';
 
@@ -13,7 +15,8 @@ export function performExecution(deps: Deps, run: RunRef, then: ExecutionThen): 
     failed: opening(then.failed),
     unprepared: opening(then.unprepared),
     async work(go, place, beating, progress) {
-      const request = requestFor(go, place.copy.path, place.conflicts, progress);
+      const guides = await guidesFor(deps, go.brief, place);
+      const request = requestFor(go, place, guides, progress);
       const ended = await converse(deps, beating, go, request, place, progress);
       if (ended.kind !== 'finished') return unfinished(ended, craft);
       const { commit } = await deps.workspaces.snapshot(place.copy, ended.report, {
@@ -54,9 +57,9 @@ function succeeded(
 }
 
 function requestFor(
-  { brief, attempt }: Go,
-  folder: string,
-  conflicts: readonly string[],
+  { brief, attempt, role }: Go,
+  { copy: { path: folder }, conflicts }: Workplace,
+  guides: readonly Guide[],
   { checkpoint }: Progress,
 ): RunRequest {
   const feedback = brief.landingFeedback;
@@ -75,6 +78,8 @@ function requestFor(
     instructions: executionInstructions({
       task: brief.task,
       agent: brief.agent,
+      role: role ?? ROLES.EXECUTION,
+      guides,
       cycle: brief.run.cycle,
       number: brief.run.number,
       guidance: brief.guidance,

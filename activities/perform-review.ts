@@ -2,8 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { RunBrief } from '../drizzle/steps.js';
 import type { RunRequest } from '../src/agents/backend.js';
 import type { ReviewThen, RunEnd, RunRef } from '../src/contract.js';
-import { handedOver, type ReviewBrief, reviewInstructions } from '../src/domain/prompts.js';
+import {
+  type Guide,
+  handedOver,
+  type ReviewBrief,
+  reviewInstructions,
+} from '../src/domain/prompts.js';
 import { openIssues } from '../src/domain/reviews.js';
+import { ROLES } from '../src/domain/roles.js';
 import { clean } from '../src/domain/text.js';
 import { accepts, type Verdict } from '../src/domain/verdict.js';
 import { readVerdict } from '../src/schema/verdict.js';
@@ -11,6 +17,7 @@ import { EMPTY_ROOT } from '../src/workspace/index.js';
 import { converse } from './attempt.js';
 import { type Deps, opening } from './deps.js';
 import { fileFollowUpsOf } from './follow-ups.js';
+import { guidesFor } from './guides.js';
 import {
   type Closing,
   type Craft,
@@ -36,7 +43,8 @@ export async function performReview(
     failed: then === null ? null : opening(then.failed),
     unprepared: then === null ? null : opening(then.unprepared),
     async work(go, place, beating, progress) {
-      const brief = reviewBrief(go.brief);
+      const guides = await guidesFor(deps, go.brief, place);
+      const brief = reviewBrief(go, guides);
       wordsOnly = go.brief.repository === null && go.brief.work?.commit === EMPTY_ROOT;
       let reask: string | null = null;
       for (const ask of ['first', 'again'] as const) {
@@ -85,7 +93,7 @@ function judged(
   };
 }
 
-function reviewBrief(brief: RunBrief): ReviewBrief {
+function reviewBrief({ brief, role }: Go, guides: readonly Guide[]): ReviewBrief {
   const { task, agent, run, work } = brief;
   if (work === null) throw new Error(`run ${run.id} has nothing to review`);
   // The work under review stands whole elsewhere, and what another reviewer says of it is his own.
@@ -96,6 +104,8 @@ function reviewBrief(brief: RunBrief): ReviewBrief {
   return {
     task,
     agent,
+    role: role ?? ROLES.REVIEW,
+    guides,
     number: run.number,
     cycle: run.cycle,
     nonce: run.nonce,

@@ -139,7 +139,7 @@ export function unfinished(ended: Exclude<Ended, { kind: 'finished' }>, craft: C
     case 'out-of-budget':
       return { state: 'REQUEUED', hold: 'budget-spent', question: clean(ended.message) };
     case 'later':
-      return { state: 'REQUEUED', delaySeconds: ended.retryAfterSeconds };
+      return tryLater(ended);
     case 'stopped':
       if (ended.why === 'paused') return { state: 'REQUEUED' };
       return failedBy('time-limit', 'the run took longer than its agent may take', craft);
@@ -149,6 +149,29 @@ export function unfinished(ended: Exclude<Ended, { kind: 'finished' }>, craft: C
       return ended satisfies never;
   }
 }
+
+/** What the house or a provider owes is waited for by name: the agent has not failed. */
+function tryLater({ because, message, retryAfterSeconds }: Later): Closing {
+  const why = firstLine(clean(message), 300);
+  switch (because) {
+    case 'limit':
+    case 'login':
+      return { state: 'REQUEUED', pause: { kind: because, seconds: retryAfterSeconds, why } };
+    case 'sandbox':
+    case 'program':
+    case 'backend': {
+      const reason = because === 'sandbox' ? 'no-sandbox' : 'no-backend';
+      const delayed = { reason, detail: why } as const;
+      return { state: 'REQUEUED', delaySeconds: retryAfterSeconds, delayed };
+    }
+    case 'delay':
+      return { state: 'REQUEUED', delaySeconds: retryAfterSeconds };
+    default:
+      return because satisfies never;
+  }
+}
+
+type Later = Extract<Ended, { kind: 'later' }>;
 
 /** A failed run is closed, not thrown: what it means is a person's to decide. */
 export function failedBy(

@@ -69,6 +69,17 @@ export const connectAgents = (
     given,
   );
 
+/** Back to rehearsal; of those that are connected. */
+export const disconnectAgents = (
+  database: Database,
+  given: By & { readonly agents: readonly string[]; readonly why: string },
+) =>
+  call<{ readonly agents: readonly string[]; readonly wake: readonly Wake[] }>(
+    database,
+    'disconnect_agents',
+    given,
+  );
+
 export const setSquadPaused = (
   database: Database,
   given: By & { readonly paused: boolean; readonly why: string },

@@ -21,6 +21,12 @@ export interface AgentRow {
   readonly enabled: boolean;
   readonly connectedAt: string | null;
   readonly pausedReason: string | null;
+  /** The account that its program works on; `pausedUntil` is null while that may be used. */
+  readonly credential: {
+    readonly name: string;
+    readonly pausedUntil: string | null;
+    readonly why: string | null;
+  } | null;
   readonly canWork: boolean;
   readonly running: number;
   readonly queued: number;
@@ -34,11 +40,16 @@ export async function readAgents({ sql }: Database): Promise<AgentRow[]> {
       'model', a.model, 'program', a.program, 'instructions', a.instructions,
       'reviews', a.reviews, 'enabled', a.enabled,
       'connectedAt', a.connected_at, 'pausedReason', a.paused_reason, 'canWork', can_work(a),
+      'credential', case when a.backend = 'command' and a.program is not null then
+        jsonb_build_object('name', credential_of(a.program), 'pausedUntil', c.paused_until,
+          'why', c.why) end,
       'running', slots_of(a.id),
       'queued', (select count(*) from runs where agent_id = a.id and state = 'QUEUED'),
       'chargedToday', charged_to(a.id, day_of(clock_timestamp())),
       'dailyLimit', daily_limit(policy_now('execution-limits'), a)) as row
-    from agents a order by a.type, a.id`;
+    from agents a left join credentials c
+      on c.name = credential_of(a.program) and c.paused_until > clock_timestamp()
+    order by a.type, a.id`;
   return rows.map(({ row }) => row);
 }
 

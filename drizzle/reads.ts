@@ -73,6 +73,9 @@ export interface RunRow {
   readonly verdict: VerdictKind | null;
   readonly superseded: boolean;
   readonly rehearsed: boolean;
+  /** What its program was run in; null where none was. */
+  readonly sandbox: string | null;
+  readonly roleVersion: number | null;
   readonly question: string | null;
   readonly cause: string | null;
   readonly attempt: number;
@@ -216,6 +219,7 @@ const runRows = (database: Database) => database.sql`(
     'byPerson', r.by_person, 'byChecks', r.by_checks, 'state', r.state,
     'summary', coalesce(r.summary, r.error), 'verdict', r.verdict_kind,
     'superseded', r.superseded, 'rehearsed', r.rehearsed,
+    'sandbox', r.sandbox, 'roleVersion', r.role_version,
     'question', r.question, 'cause', r.cause, 'attempt', r.attempt, 'workTokens', r.work_tokens,
     'cacheReadTokens', r.cache_read_tokens, 'queuedAt', r.queued_at, 'startedAt', r.started_at,
     'endedAt', r.ended_at, 'bytesProduced', r.bytes_produced,

@@ -1,13 +1,15 @@
 import { DEFAULT_POLICIES, POLICY_NAMES } from '../src/domain/policy.js';
+import { ROLES } from '../src/domain/roles.js';
+import { RUN_KINDS } from '../src/domain/run.js';
 import { call, connect } from './db.js';
 import { SQUAD } from './squad.js';
 
 /** One row of a seed: what is there is never changed. */
 export interface SeededRow {
-  readonly table: 'agents' | 'policies';
+  readonly table: 'agents' | 'policies' | 'roles';
   readonly id: string;
   readonly outcome: 'inserted' | 'left alone';
-  /** Of a policy that was left alone: whose version stands. */
+  /** Of a policy or a role that was left alone: whose version stands. */
   readonly version: number | null;
   readonly tunedBy: string | null;
 }
@@ -19,6 +21,7 @@ export async function seed(databaseUrl: string): Promise<SeededRow[]> {
     return await call<SeededRow[]>(database, 'seed', {
       agents: SQUAD,
       policies: POLICY_NAMES.map((name) => DEFAULT_POLICIES[name]),
+      roles: RUN_KINDS.map((kind) => ({ kind, text: ROLES[kind] })),
     });
   } finally {
     await database.close();

@@ -118,6 +118,8 @@ export type Started =
       readonly checkpoint: StoredCheckpoint | null;
       readonly lostInARow: number;
       readonly brief: RunBrief;
+      /** The text of the role that the run is pinned to; null where none is seeded yet. */
+      readonly role: string | null;
     };
 
 /** A row of the workflow's table with the ids of the runs it opens. */
@@ -149,6 +151,14 @@ export interface RunClosing {
   readonly cacheReadTokens: number;
   readonly course?: Opening | null;
   readonly delaySeconds?: number;
+  /** Why it waits for that, where it has a name. */
+  readonly delayed?: { readonly reason: WaitReason; readonly detail: string };
+  /** All runs on its agent's credential wait. */
+  readonly pause?: {
+    readonly kind: 'limit' | 'login';
+    readonly seconds: number;
+    readonly why: string;
+  };
   readonly hold?: 'question' | 'budget-spent';
   readonly question?: string;
 }

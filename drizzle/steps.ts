@@ -68,8 +68,18 @@ export async function openRuns(database: Database, taskId: string, specs: readon
 
 export async function startAttempt({ sql }: Database, run: string, worker: string) {
   const [row] = await sql<{ answer: Started }[]>`
-    select start_attempt(${run}::uuid, ${worker}) as answer`;
+    select begin_attempt(${run}::uuid, ${worker}) as answer`;
   return required(row).answer;
+}
+
+/** Records what the programs of a run's attempt are run in. */
+export async function noteRunSandbox(
+  { sql }: Database,
+  run: string,
+  attempt: number,
+  sandbox: string,
+): Promise<void> {
+  await sql`select note_run_sandbox(${run}::uuid, ${attempt}, ${sandbox})`;
 }
 
 /** Ends an attempt without its run; answers how many in a row have ended like this. */

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism, homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
+import { SANDBOX_LEVELS, type SandboxLevel } from './domain/sandbox.js';
 
 /** A setting that cannot be used; the message names variable, value and what is allowed. */
 export class ConfigError extends Error {
@@ -30,6 +31,8 @@ export interface Config {
   taskQueue: string;
   /** MISSION_SCENARIOS: a folder of scenario files for rehearsals. */
   scenarios: string | null;
+  /** MISSION_SANDBOX: what programs of agents are run in; `bubblewrap` unless a person says so. */
+  sandbox: SandboxLevel;
   /** MISSION_EFFECTS_LOG: where each performed turn of a rehearsal is noted, for kill tests. */
   effectsLog: string | null;
   /** MISSION_METRICS_ADDRESS: where a worker answers `/metrics`; a port alone is on 127.0.0.1. */
@@ -93,6 +96,7 @@ const schema = z.object({
   TEMPORAL_CONFIG_FILE: readable.optional(),
   MISSION_TASK_QUEUE: name.default('mission-control'),
   MISSION_SCENARIOS: folder.optional(),
+  MISSION_SANDBOX: z.enum(SANDBOX_LEVELS).default('bubblewrap'),
   MISSION_EFFECTS_LOG: folder.optional(),
   MISSION_METRICS_ADDRESS: socket.optional(),
   MISSION_REGISTRIES: registries.optional(),
@@ -135,6 +139,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     namespace,
     taskQueue: data.MISSION_TASK_QUEUE,
     scenarios: data.MISSION_SCENARIOS ?? null,
+    sandbox: data.MISSION_SANDBOX,
     effectsLog: data.MISSION_EFFECTS_LOG ?? null,
     metricsAddress: data.MISSION_METRICS_ADDRESS ?? null,
     registries: {
@@ -156,8 +161,28 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
   return config;
 }
 
-/** What a person allows an agent's program to find, one by one; empty is not set. */
-export const variable = (name: string): string | null => process.env[name] || null;
+/**
+ * What a person allows an agent's program to find, one by one; empty is not set. A login that was
+ * kept by `mission agent connect` counts where the environment has none.
+ */
+export const variablesOf =
+  (home: string) =>
+  (name: string): string | null =>
+    process.env[name] || keptLogin(home, name);
+
+/** Where a login is kept that only this user may read. */
+const loginFile = (home: string, name: string): string => join(home, 'logins', name);
+
+function keptLogin(home: string, name: string): string | null {
+  if (!/^\w+$/.test(name)) return null;
+  try {
+    const file = loginFile(home, name);
+    // What others may read is no secret any more.
+    return (statSync(file).mode & 0o077) === 0 ? readFileSync(file, 'utf8').trim() || null : null;
+  } catch {
+    return null;
+  }
+}
 
 /** The account's name; a user id without one (in a container) has only what USER says. */
 function userName(fromEnvironment: string | undefined): string {

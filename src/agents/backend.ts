@@ -47,7 +47,12 @@ export interface RunRequest {
    * `resume` is then the last checkpoint, so that only the verdict is made anew, not the turns.
    */
   readonly reask: string | null;
+  /** What stands around its programs; left out where none is started. */
+  readonly sandbox?: Surroundings;
 }
+
+/** `native`: the sandbox that the program brings itself. `none`: nothing. */
+export type Surroundings = 'bubblewrap' | 'native' | 'none';
 
 /** Where a run stands between two turns. */
 export interface Checkpoint {
@@ -83,6 +88,9 @@ export interface Usage {
   readonly cacheWrite: number;
 }
 
+/** Why a run is tried again later: its credential waits for the first two, the run for others. */
+export type LaterCause = 'limit' | 'login' | 'program' | 'sandbox' | 'backend' | 'delay';
+
 /** How an attempt ended. Closed: each kind has its branch in `activities/perform-run.ts`. */
 export type RunOutcome =
   /**
@@ -97,7 +105,13 @@ export type RunOutcome =
     }
   | { readonly kind: 'asks'; readonly question: string }
   | { readonly kind: 'out-of-budget'; readonly message: string }
-  | { readonly kind: 'later'; readonly message: string; readonly retryAfterSeconds: number }
+  | {
+      readonly kind: 'later';
+      readonly message: string;
+      readonly retryAfterSeconds: number;
+      /** A limit of its provider, or what the house has to mend: never the agent's failure. */
+      readonly because: LaterCause;
+    }
   | {
       readonly kind: 'failed';
       readonly cause: 'agent-error' | 'no-result' | 'time-limit';

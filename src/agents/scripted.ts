@@ -106,7 +106,7 @@ class Rehearsal {
     if (!this.arrives(turn)) return null;
     if (later?.turn === turn) {
       const message = `the scenario says: come back in ${later.seconds} s`;
-      return { kind: 'later', message, retryAfterSeconds: later.seconds };
+      return { kind: 'later', because: 'delay', message, retryAfterSeconds: later.seconds };
     }
     if (outOfBudget?.turn === turn) return { kind: 'out-of-budget', message: outOfBudget.message };
     return null;

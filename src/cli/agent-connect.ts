@@ -7,11 +7,12 @@ import {
   type Preset,
   skipsPermissions,
 } from '../domain/program.js';
+import type { Disconnected } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { EXIT, UsageError } from './exit.js';
 import type { House } from './house.js';
 import { NO_WHY, released } from './policy.js';
-import type { Terminal } from './terminal.js';
+import type { OutputOptions, Terminal } from './terminal.js';
 import type { Trial, Workbench } from './trial.js';
 import { type ReasonOptions, reasonOf, withOutput, withReason } from './with-output.js';
 
@@ -34,8 +35,8 @@ export function addAgentConnect(agent: Command, house: House, exits: Exits): voi
   const many = (value: string, before: readonly string[]): string[] => [...before, value];
   const none: readonly string[] = [];
   const connect = agent
-    .command('connect [agent]')
-    .description('let one agent, or the whole squad, work with a coding agent of this machine')
+    .command('connect [what...]')
+    .description(`let agents, or the whole squad, work with a coding agent: ${PRESETS.join(', ')}`)
     .addOption(new Option('--preset <name>', 'how it is called and read').choices([...PRESETS]))
     .option('--program <path>', 'the program (that of the preset, on your PATH)')
     .option('--arg <text>', 'an argument put before those of the preset; repeatable', many, none)
@@ -43,12 +44,41 @@ export function addAgentConnect(agent: Command, house: House, exits: Exits): voi
     .option('--host <host:port>', 'what it may reach beside its provider; repeatable', many, none)
     .option('--model <name>', 'the model it shall use (the one that the agent has)')
     .option('--budget <tokens>', 'what one call of it may spend', tokens, BUDGET_TOKENS);
-  withReason(withOutput(connect)).action((id: string | undefined, options: ConnectOptions) =>
-    actOnService(house, exits, options, async (stage) => {
-      if (id !== undefined) await stage.service.agents.show(id); // before anything is paid for
-      return connectWith(stage, await house.workbench(), id ?? null, options);
+  withReason(withOutput(connect)).action((words: string[], typed: ConnectOptions) =>
+    actOnService(house, exits, typed, async (stage) => {
+      const { agents, options } = meantBy(words, typed);
+      for (const id of agents) await stage.service.agents.show(id); // before anything is paid for
+      return connectWith(stage, await house.workbench(), agents, options);
     }),
   );
+  withReason(
+    withOutput(
+      agent.command('disconnect [agents...]').description('let agents, or all, rehearse again'),
+    ),
+  ).action((agents: string[], options: ReasonOptions & OutputOptions) =>
+    actOnService(house, exits, options, async ({ service, terminal }) => {
+      const done = await service.agents.disconnect(agents, reasonOf(options) ?? NO_WHY);
+      terminal.answer(disconnectedText(done), done);
+      return undefined;
+    }),
+  );
+}
+
+/** A preset may stand before the agents, as in `agent connect codex tester`. */
+function meantBy(words: readonly string[], options: ConnectOptions) {
+  const [first, ...rest] = words;
+  const preset = PRESETS.find((each) => each === first);
+  if (preset === undefined) return { agents: words, options };
+  if (options.preset !== undefined && options.preset !== preset) {
+    throw new UsageError(`${preset} and --preset ${options.preset}: name one of them`);
+  }
+  return { agents: rest, options: { ...options, preset } };
+}
+
+function disconnectedText({ agents, rehearsing }: Disconnected): string {
+  if (agents.length === 0) return 'none of them was connected';
+  const then = rehearsing ? 'the squad rehearses' : 'others are connected, so they wait for that';
+  return `disconnected ${agents.join(', ')}: ${then}`;
 }
 
 function tokens(value: string): number {
@@ -60,7 +90,7 @@ function tokens(value: string): number {
 async function connectWith(
   { service, terminal, interrupted }: ServiceStage,
   workbench: Workbench,
-  agent: string | null,
+  agents: readonly string[],
   options: ConnectOptions,
 ): Promise<number | undefined> {
   const program = await programOf(workbench, options);
@@ -72,9 +102,8 @@ async function connectWith(
     return EXIT.failed;
   }
   const why = reasonOf(options) ?? NO_WHY;
-  const set = await service.agents.connect({ agent, program, model, why });
-  const who = agent ?? `${set.agents.length} agents`;
-  const done = `connected ${who} with ${program.preset}${released(set)}`;
+  const set = await service.agents.connect({ agents, program: trial.program, model, why });
+  const done = `connected ${set.agents.join(', ')} with ${program.preset}${released(set)}`;
   terminal.answer(`${trialText(trial, terminal)}\n${done}`, { trial, ...set });
   terminal.hint(['mission repo add PATH', 'mission task create "Title" --repo NAME']);
   return undefined;

@@ -29,13 +29,11 @@ export function addAgents(program: Command, house: House, exits: Exits): void {
       }),
   );
   addAgentConnect(agent, house, exits);
-  for (const [verb, enabled] of [
-    ['enable', true],
-    ['disable', false],
+  for (const [verb, enabled, says] of [
+    ['enable', true, 'let an agent work, also after a pause'],
+    ['resume', true, 'ask its provider again before a limit ends, and let it work'],
+    ['disable', false, 'let an agent start nothing new'],
   ] as const) {
-    const says = enabled
-      ? 'let an agent work, also after a pause'
-      : 'let an agent start nothing new';
     withReason(withOutput(agent.command(`${verb} <agent>`).description(says))).action(
       (id: string, options: WhyOptions) =>
         actOnService(house, exits, options, async ({ service, terminal }) => {
@@ -49,10 +47,22 @@ export function addAgents(program: Command, house: House, exits: Exits): void {
   }
 }
 
-const stateOf = ({ enabled, pausedReason, canWork }: AgentRow): string => {
+const stateOf = ({ enabled, pausedReason, canWork, credential }: AgentRow): string => {
   if (!enabled) return 'disabled';
   if (pausedReason !== null) return 'paused';
+  if (canWork && (credential?.pausedUntil ?? null) !== null) return 'credential-paused';
   return canWork ? 'ready' : 'not connected';
+};
+
+/** Until when its provider is left alone, and why. */
+const credentialLines = ({ credential, id }: AgentRow): [string, string][] => {
+  if (credential === null) return [];
+  const { name, pausedUntil, why } = credential;
+  const until =
+    pausedUntil === null
+      ? ''
+      : `, paused until ${pausedUntil.slice(0, 19)}: ${why} (mission agent resume ${id})`;
+  return [['Account', `${name}${until}`]];
 };
 
 function agentTable(agents: readonly AgentRow[], { colors, width }: Terminal): string {
@@ -101,6 +111,7 @@ function agentText(agent: AgentRow, { colors }: Terminal): string {
     ['State', `${stateOf(agent)}${agent.pausedReason === null ? '' : `: ${agent.pausedReason}`}`],
     ['Backend', `${backendOf(agent)}${modelOf(agent)}`],
     ...programLines(agent, colors),
+    ...credentialLines(agent),
     ['Runs', `${agent.running} running, ${agent.queued} queued`],
     ['Today', `${agent.chargedToday} of ${agent.dailyLimit} runs charged`],
     ['Told', agent.instructions],

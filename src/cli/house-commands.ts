@@ -131,7 +131,8 @@ function healthyLine(found: StatusDocument, { colors, width }: Terminal): string
   const parts = [
     workersOf(found),
     tasksOf(found),
-    ...(rehearsing ? ['rehearsing'] : []),
+    ...(rehearsing ? ['rehearsing'] : ['real agents']),
+    ...(found.sandbox.unsandboxed.length > 0 ? [colors.red('UNSANDBOXED')] : []),
     ...(temporal ? [`Temporal ${temporal.version} at ${temporal.address}`] : []),
     ...(stack.uiUrl === null ? [] : [`Web UI ${stack.uiUrl}`]),
     ...(postgres ? [`Postgres ${postgres.version}`] : []),
@@ -160,9 +161,18 @@ function partsOf(found: StatusDocument): (readonly [string, string])[] {
     ...(stack.uiUrl !== null && temporal !== null ? [['Web UI', stack.uiUrl] as const] : []),
     ['Workers', `${workersOf(found)} on ${taskQueue}`],
     ['Tasks', [tasksOf(found), ...waits.map(({ sentence }) => sentence)].join('; ')],
-    ...(rehearsing ? [['Agents', 'rehearsing: none is connected'] as const] : []),
+    ['Agents', rehearsing ? 'rehearsing: none is connected' : 'real: connected with a program'],
+    ...sandboxParts(found),
     ['Data', stack.home],
   ];
+}
+
+/** What stands between agents' programs and this machine; only of interest once some are run. */
+function sandboxParts({ sandbox, rehearsing }: StatusDocument): (readonly [string, string])[] {
+  if (rehearsing) return [];
+  const { found } = sandbox;
+  const says = found.map(({ level, why }) => `${level ?? 'none, so they do not start'}: ${why}`);
+  return [['Sandbox', says.join('; ') || 'not told by a worker yet']];
 }
 
 const portOf = ({ postgresPort }: StackState): string =>

@@ -9,6 +9,7 @@ import { addHouse } from './house-commands.js';
 import { addPolicies } from './policy.js';
 import { print, tell } from './print.js';
 import { addRepositories } from './repositories.js';
+import { addRoles } from './role.js';
 import { meantCommand } from './suggest.js';
 import { addTaskCreate } from './task-create.js';
 import { addTaskFollowers } from './task-follow.js';
@@ -70,6 +71,7 @@ function build(house: House, exits: Exits): Command {
   addRepositories(program, house, exits);
   addAgents(program, house, exits);
   addPolicies(program, house, exits);
+  addRoles(program, house, exits);
   explainArguments(program);
   return program;
 }

@@ -1,3 +1,4 @@
+import { UNSANDBOXED } from '../domain/sandbox.js';
 import { firstLine } from '../domain/text.js';
 import type { Listed, Standstill, TaskDetails } from '../service/index.js';
 import type { Colors } from './print.js';
@@ -73,7 +74,7 @@ export function standstillLines(still: Standstill, terminal: Terminal, now: numb
 
 function paintLine(line: string, { status }: TaskDetails, colors: Colors): string {
   if (line.startsWith('└─')) return paintStatus(colors, status)(line);
-  if (line.includes(' FAILED')) return colors.red(line);
+  if (/ FAILED| UNSANDBOXED/.test(line)) return colors.red(line);
   return line;
 }
 
@@ -99,6 +100,7 @@ function facts(
     ['Filed', `${moment(task.createdAt, now)} by ${task.owner}${unverified(task)}`],
     ['Admitted', admittedBy(task)],
     ['From', task.parent === null ? null : `a verdict on T-${task.parent}`],
+    ['Sandbox', sandboxOf(task)],
     ['Cost', `${cost}${task.rehearsed ? ' (rehearsed by a scripted agent)' : ''}`],
     ['Reviewed', reviewed ? `${handedOver(reviewed)} handed to the reviewer` : null],
     ['Landed', landedAs(task)],
@@ -115,6 +117,12 @@ function facts(
 function wrappedFact(name: string, value: string, width: number): string[] {
   const [first = '', ...rest] = wrapped(value, width, ' '.repeat(11));
   return [`${name}${first.slice(11)}`, ...rest];
+}
+
+/** Of a task without a program nothing is said. */
+function sandboxOf({ runs }: TaskDetails): string | null {
+  const all = new Set(runs.flatMap(({ sandbox }) => (sandbox === null ? [] : [sandbox])));
+  return all.size === 0 ? null : [...all].join(', ').replace(UNSANDBOXED, 'UNSANDBOXED');
 }
 
 const reviewersOf = ({ reviewers }: TaskDetails): string =>

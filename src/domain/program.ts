@@ -15,7 +15,18 @@ export interface AgentProgram {
   readonly hosts: readonly string[];
   /** Work tokens that one call of it may spend. */
   readonly budgetTokens: number;
+  /** The account that it works on, by a name that is no secret: all who share it wait together. */
+  readonly credential?: string;
+  /** MCP servers that it may use, as its configuration names them; no other. */
+  readonly mcp?: McpServers;
+  /** What came of trying its own sandbox, where the installation relies on that. */
+  readonly native?: { readonly held: boolean; readonly why: string };
+  /** A person chose to have it run although nothing holds it. */
+  readonly unsandboxed?: boolean;
 }
+
+/** By name; each as programs take it: a command to start, or an address. */
+export type McpServers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 export const BUDGET_TOKENS = 2_000_000;
 
@@ -84,6 +95,15 @@ export function accountOf(preset: Preset, variable: Variable): Account {
         ? { url: endpoint.usual, isUsual: true, from: 'the usual one' }
         : { url: named, isUsual: false, from: endpoint.variable },
   };
+}
+
+/** Kind and account, as in `claude-code by ANTHROPIC_API_KEY at api.anthropic.com:443`. */
+export function credentialOf({ preset, file }: AgentProgram, variable: Variable): string {
+  const { login, endpoint } = accountOf(preset, variable);
+  if (PRESET_FACTS[preset].file === null) return `${preset} ${file}`;
+  const by = login === null ? '' : ` by ${login.variable}`;
+  const at = endpoint === null ? null : hostOf(endpoint.url);
+  return `${preset}${by}${at === null ? '' : ` at ${at}`}`;
 }
 
 /** As it may be shown: an address may hold a name and a password. */

@@ -1,6 +1,19 @@
-import type { RunKind } from './run.js';
+import { RUN_KINDS, type RunKind } from './run.js';
 
-/** How a run of each kind is done, whoever does it; forty lines at most, as more is skipped. */
+/** More is skipped by whoever reads it. */
+export const ROLE_LINES_MAX = 40;
+
+/** As people type them. */
+export const roleNames = { EXECUTION: 'execution', REVIEW: 'review' } as const satisfies Record<
+  RunKind,
+  string
+>;
+
+/** The kind of run that a role is for; null: there is none of that name. */
+export const roleNamed = (name: string): RunKind | null =>
+  RUN_KINDS.find((kind) => roleNames[kind] === name.toLowerCase()) ?? null;
+
+/** How a run of each kind is done, whoever does it: the first version, which the seed stores. */
 export const ROLES: Readonly<Record<RunKind, string>> = {
   EXECUTION: `# How you work
 

@@ -102,6 +102,7 @@ export const WAIT_REASONS = [
   'no-reviewer',
   'no-backend',
   'credential-paused',
+  'no-sandbox',
   'no-worker',
   'worker-slot',
   'back-off',

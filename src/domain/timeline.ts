@@ -1,5 +1,6 @@
 import { taskLabel } from './ids.js';
 import { FAILURE_CAUSES, type FailureCause, type RunKind, type RunState } from './run.js';
+import { UNSANDBOXED } from './sandbox.js';
 import type { BlockReason, TaskStatus } from './task.js';
 import { firstLine, utf8Bytes } from './text.js';
 import type { VerdictKind } from './verdict.js';
@@ -23,6 +24,8 @@ export interface TimelineRun {
   readonly byChecks?: boolean;
   /** What it does right now, where that is told. */
   readonly doing?: string | null;
+  /** What its program was run in, where one was. */
+  readonly sandbox?: string | null;
 }
 
 export interface TimelineTask {
@@ -121,7 +124,9 @@ function headLine(task: TimelineTask): string {
 
 function runLine(run: TimelineRun): string {
   const names = { EXECUTION: 'Execution', REVIEW: 'Review' } as const;
-  const marks = `${run.superseded ? ' (superseded)' : ''}${run.byPerson ? ' (by a person)' : ''}`;
+  const bare = run.sandbox === UNSANDBOXED ? ' UNSANDBOXED' : '';
+  const by = run.byPerson ? ' (by a person)' : '';
+  const marks = `${bare}${run.superseded ? ' (superseded)' : ''}${by}`;
   const what = outcomeOf(run);
   const tail = what === '' ? '' : ` — ${what}`;
   const who = firstLine(run.agent, NAME_CHARS);

@@ -72,7 +72,15 @@ const WAITS: Readonly<Record<WaitReason, WaitFacts>> = {
     means: 'waits for its agent to be connected',
     command: ({ value }) => (value ? `mission agent connect ${value}` : 'mission agent connect'),
   },
-  'credential-paused': { means: 'waits for the provider: its limit is reached', command: byTime },
+  'credential-paused': {
+    means: 'waits for its provider',
+    join: ' ',
+    command: ({ value }) => (value ? `mission agent resume ${value}` : null),
+  },
+  'no-sandbox': {
+    means: 'waits for a sandbox that its program may run in',
+    command: () => 'mission doctor',
+  },
   'no-worker': { means: 'waits for a worker: none is running', command: () => 'mission up' },
   'worker-slot': { means: 'waits for a worker: all of them are busy', command: byTime },
   'back-off': { means: 'waits before the next try', command: byTime },

@@ -37,7 +37,8 @@ export function createHouse(): House {
     },
     async workbench() {
       const { createWorkbench } = await import('./try-program.js');
-      return createWorkbench((await surroundings()).config);
+      const { config, place } = await surroundings();
+      return createWorkbench(config, place.home);
     },
   };
 }

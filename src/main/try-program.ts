@@ -6,20 +6,27 @@ import { effectsIn } from '../../activities/effects.js';
 import type { AgentEvent, RunOutcome, RunRequest } from '../agents/backend.js';
 import { createBackends } from '../agents/index.js';
 import type { FoundProgram, Trial, TrialStep, Workbench } from '../cli/trial.js';
-import { type Config, variable } from '../config.js';
+import { type Config, variablesOf } from '../config.js';
 import {
   type AgentProgram,
   accountOf,
+  credentialOf,
   PRESET_FACTS,
   PRESETS,
   shownAccount,
+  type Variable,
 } from '../domain/program.js';
 import { executionInstructions, reviewInstructions } from '../domain/prompts.js';
+import { ROLES } from '../domain/roles.js';
 import { readVerdict } from '../schema/verdict.js';
 import { type Copy, createWorkspaces, EMPTY_ROOT, type Workspaces } from '../workspace/index.js';
 
 /** Finds and tries the coding agents of this machine. */
-export function createWorkbench({ searchPath }: Pick<Config, 'searchPath'>): Workbench {
+export function createWorkbench(
+  { searchPath, sandbox }: Pick<Config, 'searchPath' | 'sandbox'>,
+  installation: string,
+): Workbench {
+  const variable = variablesOf(installation);
   return {
     find: (file) => findOnPath(file, searchPath),
     async known() {
@@ -36,8 +43,9 @@ export function createWorkbench({ searchPath }: Pick<Config, 'searchPath'>): Wor
       // A home of its own: nobody may clean up there, and none of it is kept.
       const home = await mkdtemp(join(tmpdir(), 'mission-connect-'));
       try {
-        const workspaces = createWorkspaces({ home, searchPath });
-        return await new Attempt(workspaces, program, model, signal).perform();
+        const workspaces = createWorkspaces({ home, searchPath, sandbox });
+        const named = { ...program, credential: credentialOf(program, variable) };
+        return await new Attempt(workspaces, named, model, signal, variable).perform();
       } finally {
         await rm(home, { recursive: true, force: true });
       }
@@ -69,6 +77,7 @@ class Attempt {
   private readonly program: AgentProgram;
   private readonly model: string | null;
   private readonly signal: AbortSignal;
+  private readonly variable: Variable;
   private readonly taskId = randomUUID();
   private readonly task: RunRequest['task'];
   private readonly word = randomUUID();
@@ -79,7 +88,9 @@ class Attempt {
     program: AgentProgram,
     model: string | null,
     signal: AbortSignal,
+    variable: Variable,
   ) {
+    this.variable = variable;
     this.workspaces = workspaces;
     this.program = program;
     this.model = model;
@@ -102,7 +113,7 @@ class Attempt {
     return {
       program: this.program,
       version,
-      account: shownAccount(accountOf(this.program.preset, variable)),
+      account: shownAccount(accountOf(this.program.preset, this.variable)),
       sandbox: { level, why: fix === null ? why : `${why}; ${fix}` },
       steps,
       tokens: told.reduce(
@@ -157,7 +168,7 @@ class Attempt {
     instructions: string,
     nonce = '',
   ): Promise<RunOutcome> {
-    const { program, model, signal, task, workspaces } = this;
+    const { program, model, signal, task, workspaces, variable } = this;
     const { command } = createBackends({ scenarioFolder: null, effectsLog: null, variable });
     if (command === null) throw new Error('this build has no command backend');
     const request: RunRequest = {
@@ -191,7 +202,7 @@ class Attempt {
 
   private executorIsTold(): string {
     return executionInstructions({
-      ...{ task: this.task, cycle: 1, number: 1, landingFeedback: null },
+      ...{ task: this.task, cycle: 1, number: 1, landingFeedback: null, role: ROLES.EXECUTION },
       agent: { id: 'check', name: 'Connection check', instructions: '' },
       ...{ guidance: [], answers: [], cycles: [] },
     });
@@ -204,6 +215,7 @@ class Attempt {
     const { report, commands, diff, commit } = work;
     return reviewInstructions({
       ...{ task: this.task, number: 1, cycle: 1, nonce, boundary: randomUUID() },
+      role: ROLES.REVIEW,
       agent: { id: 'check', name: 'Connection check', instructions: '' },
       execution: { number: 1, agent: 'Connection check', report, diff, commands, commit },
       ...{ earlier: [], cycles: [] },

@@ -14,13 +14,14 @@ import {
 import { connect } from '../../drizzle/db.js';
 import { createBackends } from '../agents/index.js';
 import { print, tell } from '../cli/print.js';
-import { loadConfig, variable } from '../config.js';
+import { loadConfig, variablesOf } from '../config.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
 import { createWorkspaces } from '../workspace/index.js';
 import { bundleWorkflows } from './bundle.js';
 import { patiently } from './patience.js';
 import { reclaim, workerIdentity } from './reclaim.js';
+import { tellSandbox } from './sandbox-watch.js';
 import { storeOf, untilBound } from './store.js';
 import { createTaskWorker } from './task-worker.js';
 
@@ -60,11 +61,12 @@ const deps = {
     home: config.home,
     searchPath: config.searchPath,
     registries: config.registries,
+    sandbox: config.sandbox,
   }),
   backends: createBackends({
     scenarioFolder: config.scenarios,
     effectsLog: config.effectsLog,
-    variable,
+    variable: variablesOf(config.home),
   }),
 };
 const worker = await createTaskWorker({
@@ -89,6 +91,7 @@ try {
 async function takeOver(): Promise<void> {
   const reclaimed = await patiently('take over', () => reclaim(client, database), stopped.signal);
   if (reclaimed > 0) print(`took over ${reclaimed} runs of workers that have died`);
+  await patiently('tell of its sandbox', () => tellSandbox(deps, stopped.signal), stopped.signal);
   await patiently('start upkeep', startUpkeep, stopped.signal);
   print(`worker ${process.pid} polls ${taskQueue}`);
 }

@@ -11,6 +11,7 @@ import {
   readWaits,
   type Summary,
 } from '../../drizzle/read-house.js';
+import { readSandboxes, type WorkerSandbox } from '../../drizzle/sandboxes.js';
 import type { Engine, Poller, Store } from '../client/engine.js';
 import { MissionError } from '../client/errors.js';
 import { UPKEEP_ID } from '../contract.js';
@@ -22,6 +23,7 @@ import { doorsOfRecords } from './doors.js';
 import { otherStore } from './other-store.js';
 import { isLive } from './pollers.js';
 import { squadOf } from './roster.js';
+import { type SandboxStanding, sandboxDoors, sandboxStanding } from './sandboxes.js';
 import { standingTasks } from './standing.js';
 
 /** The house as it was found; null where its server is away. */
@@ -32,6 +34,7 @@ export interface Examined {
     readonly agents: readonly AgentRow[];
     readonly summary: Summary;
     readonly waits: readonly CountedWait[];
+    readonly sandboxes: readonly WorkerSandbox[];
   } | null;
   readonly temporal: {
     readonly address: string;
@@ -42,6 +45,7 @@ export interface Examined {
   readonly temporalAddress: string | null;
   /** In the order in which a task comes by them. */
   readonly doors: readonly LockedDoor[];
+  readonly sandbox: SandboxStanding;
 }
 
 /**
@@ -63,11 +67,14 @@ export async function examine(deps: ServiceDeps, readSquad = squadOf): Promise<E
   const fails = standing.some(({ door }) => door === 'step-fails');
   // Those whose first step fails are started, and starting them again helps nobody.
   const doors = records.doors.filter(({ door }) => !(fails && door === 'tasks-not-started'));
+  const agents = found?.agents ?? [];
+  const sandbox = sandboxStanding(found?.sandboxes ?? [], seen?.pollers ?? [], agents);
   return {
     records: found,
     temporal: seen,
     temporalAddress: temporal.temporalAddress,
-    doors: inOrder([...doors, ...outside, ...standing]),
+    doors: inOrder([...doors, ...sandboxDoors(sandbox, agents), ...outside, ...standing]),
+    sandbox,
   };
 }
 
@@ -88,13 +95,15 @@ async function lookAtRecords(
       readSettings(database),
       readThrottled(database),
       readActiveRuns(database),
+      readSandboxes(database),
       checkInvariants(database),
     ]);
-    const [settings, throttled, active, breaches] = rest;
+    const [settings, throttled, active, sandboxes, breaches] = rest;
     const behind = { settings, throttled, active };
     const locked = doorsOfRecords(facts, policies, agents, waits, behind);
     const doors = [...locked, ...brokenInvariants(breaches)];
-    return { found: { facts, policies, agents, summary, waits: countWaits(waits) }, doors };
+    const counted = countWaits(waits);
+    return { found: { facts, policies, agents, summary, waits: counted, sandboxes }, doors };
   } catch (error) {
     const reason = error instanceof Error ? error.message || String(error) : String(error);
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : '';

@@ -3,7 +3,7 @@ import type { TaskFilter } from '../../drizzle/reads.js';
 import type { RepositoryChange, RepositoryRow } from '../../drizzle/repositories.js';
 import type { Baseline, Recipe } from '../domain/repository.js';
 import type { Verb } from '../domain/task.js';
-import { type Connection, connectAgent } from './agents-connect.js';
+import { type Connection, connectAgent, disconnectAgent } from './agents-connect.js';
 import { type CanaryOptions, sendCanary } from './canary.js';
 import type { ServiceDeps } from './deps.js';
 import type { Located, Measurable, Watching } from './desk.js';
@@ -29,6 +29,7 @@ import {
   type NewRepository,
   showRepository,
 } from './repositories.js';
+import { editRole, listRoles, roleHistory, rollbackRole } from './roles.js';
 import { listAgents, pauseSquad, showAgent, switchAgent } from './squad.js';
 import { status } from './status.js';
 import { inbox, list, show, waitingOtherwise, why } from './tasks.js';
@@ -37,6 +38,7 @@ import { applyVerb, type VerbFields } from './verbs.js';
 export type { AgentRow, PolicyRow } from '../../drizzle/read-house.js';
 export type { LogEvent } from '../../drizzle/read-output.js';
 export type { RepositoryChange, RepositoryRow } from '../../drizzle/repositories.js';
+export type { Disconnected } from './agents-connect.js';
 export type { CanaryFlight } from './canary.js';
 export type { ServiceDeps } from './deps.js';
 export type { Measurable, Measured, Progress } from './desk.js';
@@ -50,6 +52,7 @@ export type { DryRun } from './policies-dry-run.js';
 export type { PolicyDiff } from './policies-versions.js';
 export type { Repaired } from './repair.js';
 export type { Examined, RepositoryDetails, Wishes } from './repositories.js';
+export type { Role, RoleSet } from './roles.js';
 export type { HouseStatus } from './status.js';
 export type { Listed, TaskDetails } from './tasks.js';
 export type { VerbFields } from './verbs.js';
@@ -92,6 +95,13 @@ export const createService = (deps: ServiceDeps) => ({
     show: (id: string) => showAgent(deps, id),
     enable: (id: string, enabled: boolean, why: string) => switchAgent(deps, id, enabled, why),
     connect: (connection: Connection) => connectAgent(deps, connection),
+    disconnect: (agents: readonly string[], why: string) => disconnectAgent(deps, agents, why),
+  },
+  roles: {
+    list: () => listRoles(deps),
+    history: (name: string) => roleHistory(deps, name),
+    edit: (name: string, text: string, why: string) => editRole(deps, name, text, why),
+    rollback: (name: string, to?: string, reason?: string) => rollbackRole(deps, name, to, reason),
   },
   repositories: {
     list: () => listRepositories(deps),

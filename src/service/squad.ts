@@ -42,7 +42,8 @@ export async function switchAgent(
     ? { stops: null, undo: null }
     : { stops: stopsWithout(now, all), undo: `mission agent enable ${id}` };
   const set = { agent: id, enabled, ...off };
-  if (now.enabled === enabled && (!enabled || now.pausedReason === null)) {
+  const isPaused = now.pausedReason !== null || (now.credential?.pausedUntil ?? null) !== null;
+  if (now.enabled === enabled && !(enabled && isPaused)) {
     return { ...set, released: 0, changed: false };
   }
   const answer = await setAgent(database, { agent: id, enabled, by, door, why });

@@ -3,6 +3,7 @@ import type { CountedWait } from './count-waits.js';
 import type { ServiceDeps } from './deps.js';
 import type { LockedDoor } from './door.js';
 import { examine } from './examine.js';
+import type { SandboxStanding } from './sandboxes.js';
 
 export interface HouseStatus {
   readonly healthy: boolean;
@@ -15,6 +16,8 @@ export interface HouseStatus {
   readonly taskQueue: string;
   /** No agent is connected: every run is a rehearsal. Information, no fault. */
   readonly rehearsing: boolean;
+  /** What programs of agents are run in, and whose nothing holds. */
+  readonly sandbox: SandboxStanding;
   readonly openTasks: number;
   /** Tasks that wait by name, the doors' own among them. Information, no fault. */
   readonly waits: readonly CountedWait[];
@@ -23,7 +26,7 @@ export interface HouseStatus {
 
 /** What runs, and every locked door by name. Answers also when both servers are away. */
 export async function status(deps: ServiceDeps): Promise<HouseStatus> {
-  const { records, temporal, temporalAddress, doors } = await examine(deps);
+  const { records, temporal, temporalAddress, doors, sandbox } = await examine(deps);
   return {
     healthy: doors.length === 0,
     doors,
@@ -33,6 +36,7 @@ export async function status(deps: ServiceDeps): Promise<HouseStatus> {
     workers: temporal?.pollers.length ?? 0,
     taskQueue: deps.taskQueue,
     rehearsing: records?.facts.rehearsing ?? false,
+    sandbox,
     openTasks: records?.facts.open ?? 0,
     waits: records?.waits ?? [],
     summary: records?.summary ?? null,

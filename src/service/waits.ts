@@ -159,7 +159,9 @@ export function asWait(run: RunWait, task: Asked, agents: readonly AgentRow[]): 
       return wait(reason, { since, value: agent, detail: `${agent} is ${how}` });
     }
     case 'no-backend':
-      return wait(reason, { since, value: agent, detail: agent });
+      return wait(reason, { since, value: agent, detail: detail ?? agent });
+    case 'credential-paused':
+      return wait(reason, { since, value: agent, detail });
     case 'no-reviewer':
       return wait(reason, {
         since,

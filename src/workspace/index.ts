@@ -8,6 +8,7 @@ import { listCopies, listMirrors, removeCopy, removeMirror } from './cleanup.js'
 import { archive, diff, mergeBase } from './content.js';
 import { type CopyRequest, ensureFolder, ensureGit, openCopy } from './copy.js';
 import { createGit, type GitSettings } from './git.js';
+import { guides } from './guides.js';
 import { type LandingRequest, land } from './landing.js';
 import { checkCopies, listFiles, readText } from './look.js';
 import { withLooseCopy } from './loose-copy.js';
@@ -86,6 +87,9 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     diff: (source: Source, base: string, commit: string) => diff(workshop, source, base, commit),
     mergeBase: (source: Source, one: string, other: string) =>
       mergeBase(workshop, source, one, other),
+    /** What the repository tells agents, as a commit has it; see `guides`. */
+    guides: (source: Source, commit: string, folder: string | null) =>
+      guides(workshop, source, commit, folder),
     archive: (source: Source, commit: string) => archive(workshop, source, commit),
     /** Runs a command: in the sandbox, unless it is trusted. */
     async run({ trusted = false, ...request }: CommandInCopy) {

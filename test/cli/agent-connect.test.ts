@@ -56,7 +56,7 @@ test('a program that wrote a file and reviewed it in the sandbox is connected', 
   expect(one.stdout).toContain('connected implementer with custom');
   const program = {
     ...{ preset: 'custom', file: PAGING, args: [], variables: [] },
-    ...{ hosts: ['example.com:443'], budgetTokens: 5000 },
+    ...{ hosts: ['example.com:443'], budgetTokens: 5000, credential: `custom ${PAGING}` },
   };
   expect(await rows()).toEqual([{ id: 'implementer', backend: 'command', program }]);
   const shown = await mission('agent', 'show', 'implementer');

@@ -42,6 +42,7 @@ const cycles = [
 const execution: ExecutionBrief = {
   task,
   agent,
+  role: ROLES.EXECUTION,
   cycle: 3,
   number: 3,
   guidance: [{ by: 'person:ann', text: '  Keep it\n  simple \u202E' }],
@@ -132,6 +133,7 @@ describe('what an execution is told', () => {
 const review = (work: Partial<ReviewBrief['execution']> = {}, more: Partial<ReviewBrief> = {}) => ({
   task,
   agent: { id: 'reviewer', name: 'Reviewer', instructions: 'You review.' },
+  role: ROLES.REVIEW,
   number: 3,
   cycle: 3,
   nonce: 'nonce-1',

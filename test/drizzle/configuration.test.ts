@@ -3,6 +3,7 @@ import { connect } from '../../drizzle/db.js';
 import { seed, seededLine } from '../../drizzle/seed.js';
 import { SQUAD } from '../../drizzle/squad.js';
 import { POLICY_NAMES } from '../../src/domain/policy.js';
+import { RUN_KINDS } from '../../src/domain/run.js';
 import { freshDatabase } from '../support/services.js';
 import { Stage } from './stage.js';
 
@@ -37,7 +38,7 @@ describe('a seed', () => {
     await stage.setPolicy('review', { maxCycles: 2 });
     await stage.setPolicy('review', { maxCycles: 3 });
     const lines = (await seed(url)).map(seededLine);
-    expect(lines).toHaveLength(SQUAD.length + POLICY_NAMES.length);
+    expect(lines).toHaveLength(SQUAD.length + POLICY_NAMES.length + RUN_KINDS.length);
     expect(lines).toContain('agents reviewer: left alone');
     expect(lines).toContain('policies review: left alone (version 3, tuned by person:ann)');
     expect(lines).toContain('policies spawn: left alone (version 1, as seeded)');

@@ -1,27 +1,13 @@
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { call } from '../../drizzle/db.js';
-import type { AgentProgram } from '../../src/domain/program.js';
+import { connectAll } from '../support/connected.js';
 import { type House, openHouse } from '../support/house.js';
 import { addRepository } from '../support/repository.js';
 import { file } from '../support/tasks.js';
 
-const program: AgentProgram = {
-  preset: 'custom',
-  file: fileURLToPath(new URL('../support/agents/paging.mjs', import.meta.url)),
-  args: [],
-  variables: [],
-  hosts: [],
-  budgetTokens: 100_000,
-};
-
 let house: House;
 beforeAll(async () => {
   house = await openHouse();
-  const { sql } = house.database;
-  const agents = (await sql<{ id: string }[]>`select id from agents`).map(({ id }) => id);
-  const by = { by: 'person:ann', door: 'cli', why: 'a test' };
-  await call(house.database, 'connect_agents', { ...by, agents, program, model: null });
+  await connectAll(house);
 });
 afterAll(() => house.close());
 

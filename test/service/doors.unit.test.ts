@@ -34,6 +34,7 @@ const agent = (id: string, differences: Partial<AgentRow> = {}): AgentRow => ({
     instructions: '',
   },
   ...{ reviews: false, enabled: true, connectedAt: null, pausedReason: null, canWork: true },
+  credential: null,
   ...{ running: 0, queued: 0, chargedToday: 0, dailyLimit: 50 },
   ...differences,
 });

@@ -68,6 +68,7 @@ const agent = (id: string, differences: Partial<AgentRow> = {}): AgentRow => ({
   enabled: true,
   connectedAt: null,
   pausedReason: null,
+  credential: null,
   canWork: true,
   running: 0,
   queued: 0,

@@ -46,7 +46,7 @@ export const HOUSE: Readonly<Record<string, Room>> = {
     packages: ['react', 'react-dom', 'hono', '@tanstack/'],
     node: false,
   },
-  config: { house: [], packages: ['zod', '@temporalio/envconfig'], node: true },
+  config: { house: ['domain'], packages: ['zod', '@temporalio/envconfig'], node: true },
   telemetry: { house: [], packages: ['pino', '@opentelemetry/', '@temporalio/worker'], node: true },
   dev: {
     house: [],

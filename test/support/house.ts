@@ -6,6 +6,8 @@ import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporal
 import { connect, type Database } from '../../drizzle/db.js';
 import { createBackends } from '../../src/agents/index.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../../src/contract.js';
+import type { SandboxLevel } from '../../src/domain/sandbox.js';
+import { tellSandbox } from '../../src/main/sandbox-watch.js';
 import { createTaskWorker } from '../../src/main/task-worker.js';
 import { createWorkspaces, type Workspaces } from '../../src/workspace/index.js';
 import { freshDatabase, takeNamespace, temporal, workflowBundle } from './services.js';
@@ -36,6 +38,10 @@ export interface HouseOptions {
   readonly effectsLog?: string;
   /** What programs of agents may find of the worker's environment. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** What programs of agents are run in; with it or another search path the worker tells of it. */
+  readonly sandbox?: SandboxLevel;
+  /** Where programs are found; that of the tests unless set. */
+  readonly searchPath?: string;
   /** Another Temporal store over the records and files of this house, as after a loss. */
   readonly over?: House;
   /** Its own unless set. The files of one vitest worker, which share a namespace, run in turn. */
@@ -57,8 +63,10 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const client = new Client({ connection, namespace });
   // Of an earlier file of this vitest worker, whose queue nobody polls any more.
   if (!options.over) await ended(client.workflow.getHandle(UPKEEP_ID).terminate());
-  const workspaces = createWorkspaces({ home, searchPath: process.env.PATH ?? '' });
-  const { effectsLog = null, variables = {} } = options;
+  const { effectsLog = null, variables = {}, sandbox, searchPath } = options;
+  const path = searchPath ?? process.env.PATH ?? '';
+  const workspaces = createWorkspaces({ home, searchPath: path, sandbox });
+  const over = new AbortController();
   const variable = (name: string) => variables[name] ?? null;
   const backends = createBackends({ scenarioFolder: null, effectsLog, variable });
   const checks = { atOnce: 1, timeLimitMs: 30_000 };
@@ -74,6 +82,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       deps,
     });
     const running = worker.run();
+    if (sandbox ?? searchPath) await tellSandbox(deps, over.signal);
     let stopped: Promise<void> | null = null;
     const stop = async () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -99,6 +108,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     startWorker,
     worker,
     async close() {
+      over.abort();
       if (options.upkeep) await ended(client.workflow.getHandle(UPKEEP_ID).terminate());
       await Promise.all(started.map((each) => each.stop()));
       await connection.close();

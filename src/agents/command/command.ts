@@ -35,6 +35,9 @@ const CRAFTS: Readonly<Record<Preset, PresetCraft>> = {
 const TIMEOUT_MS = 24 * 3600_000;
 const OUTPUT_BYTES_MAX = 64 * 2 ** 20;
 
+/** What is in the way is the house's to mend; it is asked again by itself. */
+const ASK_AGAIN_SECONDS = 60;
+
 /** What the command backend stands on. */
 export interface CommandOptions {
   /** Looks up a variable of the worker's environment. */
@@ -59,8 +62,9 @@ export function createCommandBackend(options: CommandOptions): AgentBackend {
             ? `mission agent connect ${request.agent.id}`
             : lacking(program, options.variable);
         if (program === null || lack !== null) {
+          const because = program === null ? 'backend' : 'login';
           const message = `${request.agent.name} cannot be started: ${lack}`;
-          return { kind: 'failed', cause: 'agent-error', message };
+          return { kind: 'later', because, message, retryAfterSeconds: ASK_AGAIN_SECONDS };
         }
         return await new Conversation(request, hooks, program, options).hold(before);
       } catch (error) {

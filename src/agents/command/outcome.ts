@@ -36,7 +36,8 @@ export function outcomeOf(
     case 'limited': {
       const wait = told.resetsAt === null ? LATER_SECONDS : Math.ceil(told.resetsAt - facts.now);
       const retryAfterSeconds = Math.min(Math.max(wait, 1), LATER_MAX_SECONDS);
-      return { kind: 'later', message: told.message, retryAfterSeconds } satisfies RunOutcome;
+      const { message } = told;
+      return { kind: 'later', because: 'limit', message, retryAfterSeconds } satisfies RunOutcome;
     }
     case 'budget-spent':
       return { kind: 'out-of-budget', message: told.message } satisfies RunOutcome;

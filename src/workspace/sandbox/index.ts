@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { SandboxLevel } from '../../domain/sandbox.js';
 import { findObstacle } from '../launch.js';
 import {
   type CommandRequest,
@@ -20,13 +21,6 @@ import {
   runProgram,
   withComplaints,
 } from './program.js';
-
-/**
- * What stands between an agent's programs and this machine. `native`: the sandbox that an agent's
- * program brings itself, which whoever starts it has to have proved. `none`: nothing, as a person
- * chose for the whole installation.
- */
-export type SandboxLevel = 'bubblewrap' | 'native' | 'none';
 
 /** What agents' programs run in here, and why. */
 export type SandboxState =

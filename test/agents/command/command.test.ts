@@ -65,7 +65,11 @@ describe('what a program finds', () => {
 
   test('without a program or its login it is not started', async () => {
     const none = await bench.attempt(backend, bench.request());
-    expect(none).toMatchObject({ kind: 'failed', message: expect.stringContaining('connect') });
+    expect(none).toMatchObject({
+      kind: 'later',
+      because: 'backend',
+      message: expect.stringContaining('connect'),
+    });
     const program = await script('touch started', 'claude-code');
     const bare = createCommandBackend({ variable: () => null, now: () => NOW });
     const outcome = await bench.attempt(bare, requestFor({ ...program, variables: [] }));

@@ -119,7 +119,12 @@ describe('success is a fact', () => {
   test('a limit waits for its end, or a quarter of an hour, and never for ever', () => {
     const limited = (resetsAt: number | null) =>
       outcome({ kind: 'limited', message: 'm', resetsAt });
-    expect(limited(NOW + 90)).toEqual({ kind: 'later', message: 'm', retryAfterSeconds: 90 });
+    expect(limited(NOW + 90)).toEqual({
+      kind: 'later',
+      because: 'limit',
+      message: 'm',
+      retryAfterSeconds: 90,
+    });
     expect(limited(null)).toMatchObject({ retryAfterSeconds: 900 });
     expect(limited(NOW - 5)).toMatchObject({ retryAfterSeconds: 1 });
     expect(limited(NOW + 1e9)).toMatchObject({ retryAfterSeconds: 7 * 86_400 });

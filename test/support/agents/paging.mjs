@@ -22,6 +22,10 @@ function execute() {
   if (isFirst && told.includes('ASK FIRST') && !told.includes('the second')) {
     return handOver({ report: 'I must know.', question: 'Which line?', usage });
   }
+  if (told.includes('LIMITED') && !told.includes('the limit is gone')) {
+    const later = { seconds: 3600, message: 'You have hit your usage limit.' };
+    return handOver({ report: '', later, usage });
+  }
   if (told.includes('DO NOTHING')) return handOver({ report: 'All done!', usage });
   if (name !== undefined) {
     writeFileSync(name, `${word}\n`);
