@@ -23,7 +23,8 @@ RUN npm ci --omit=dev --ignore-scripts
 
 FROM base
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends ca-certificates git openssh-client procps \
+  && apt-get install --yes --no-install-recommends \
+    bubblewrap ca-certificates git openssh-client procps util-linux \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist

@@ -111,7 +111,6 @@ export async function converse(
     return { ...LATER, because: 'backend', message };
   }
   const around = backend.kind === 'command' ? await surroundingsOf(deps, go) : null;
-  if (around?.kind === 'refused') return { ...LATER, because: 'sandbox', message: around.message };
   const stop = new AbortController();
   const limit = setTimeout(
     () => stop.abort(new Stop('time-limit')),
@@ -122,7 +121,7 @@ export async function converse(
   let ours: unknown = null; // what keeping a checkpoint threw: the house's, not the backend's
   progress.instruct(request.instructions);
   try {
-    return await backend.run(around === null ? request : { ...request, sandbox: around.level }, {
+    return await backend.run(around === null ? request : { ...request, sandbox: around }, {
       signal,
       effects: effectsIn(deps, copy, { trusted: backend.kind === 'scripted' }),
       onEvent: (event) => progress.tell(event),
@@ -150,13 +149,23 @@ export async function converse(
   }
 }
 
-/** What the agent's program runs in, recorded with the run; or that it may not start. */
+/**
+ * Whether nothing may be run for this agent here; asked before anything is prepared, since a setup
+ * would fail for the same reason and be taken for the repository's fault.
+ */
+export async function refusedHere(deps: Deps, { brief }: Go) {
+  if (brief.agent.backend !== 'command' || brief.run.byChecks) return null;
+  const level = levelFor(await deps.workspaces.sandbox(), brief.agent);
+  if (level.kind === 'may-run') return null;
+  return { ...LATER, because: 'sandbox', message: level.message } as const;
+}
+
+/** What the agent's program runs in, recorded with the run. */
 async function surroundingsOf(deps: Deps, { brief, attempt }: Go) {
   const level = levelFor(await deps.workspaces.sandbox(), brief.agent);
-  if (level.kind === 'may-run') {
-    await noteRunSandbox(deps.database, brief.run.id, attempt, level.recorded);
-  }
-  return level;
+  if (level.kind === 'refused') throw new Error(level.message); // it held a moment ago
+  await noteRunSandbox(deps.database, brief.run.id, attempt, level.recorded);
+  return level.level;
 }
 
 /** How a checkpoint's commit is called in the person's history. */

@@ -12,7 +12,7 @@ import type { FailureCause } from '../src/domain/run.js';
 import { FAILURE_CAUSES } from '../src/domain/run.js';
 import { clean, firstLine } from '../src/domain/text.js';
 import { GitError, RefusedTree, RepositoryError } from '../src/workspace/index.js';
-import { type Ended, openWorkplace, SetupFailed, type Workplace } from './attempt.js';
+import { type Ended, openWorkplace, refusedHere, SetupFailed, type Workplace } from './attempt.js';
 import { cleaned } from './cleaned.js';
 import type { Deps } from './deps.js';
 import { broken, Defect, leaving, superseded } from './failures.js';
@@ -82,6 +82,8 @@ async function closingOf(
   }
   let place: Workplace | null = null;
   try {
+    const refused = await refusedHere(deps, go);
+    if (refused !== null) return unfinished(refused, craft);
     place = await openWorkplace(deps, go, beating.signal);
     return await craft.work(go, place, beating, progress);
   } catch (error) {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { TEMPORAL_VERSION } from '../src/dev/temporal-sources.js';
+import { diagnose } from '../src/workspace/sandbox/diagnosis.js';
 import { ROOT } from './support/source.js';
 
 /** No engine runs where the tests do, so what can be said of the files without one is said here. */
@@ -20,6 +21,7 @@ const service = z.object({
   volumes: words.default([]),
   depends_on: z.record(z.string(), z.object({ condition: z.string() })).default({}),
   healthcheck: z.object({ test: words }).optional(),
+  security_opt: words.default([]),
   environment: z.record(z.string(), z.string()).default({}),
 });
 const composeFile = z.object({
@@ -100,6 +102,21 @@ describe('services', () => {
     expect(dockerfile).toContain(`chown node:node ${home}`);
     expect(compose.services.worker?.volumes).toContain(`mission-home:${home}`);
     expect(compose.services.mission?.volumes).toContain(`mission-home:${home}`);
+  });
+
+  test('workers may make a sandbox, by what its diagnosis asks for, and nobody else may', () => {
+    const { fix } = diagnose({
+      ...{ platform: 'linux', bubblewrap: '/usr/bin/bwrap', said: '', isRoot: false },
+      ...{ inContainer: true, apparmorRestricts: null, usersMayUnshare: null },
+      namespacesMax: null,
+    });
+    const [, wanted = ''] = /security_opt: \[([^\]]+)\]/.exec(fix) ?? [];
+    expect(compose.services.worker?.security_opt).toEqual(wanted.split(', '));
+    expect(wanted).not.toBe('');
+    for (const [name, { security_opt: options }] of services) {
+      if (name !== 'worker') expect(options).toEqual([]);
+    }
+    expect(dockerfile).toMatch(/apt-get install [^&]*\bbubblewrap\b/);
   });
 
   test('what lasts has a health check and comes back; what others need is waited for', () => {

@@ -1,11 +1,14 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connectAll } from '../support/connected.js';
 import { type House, openHouse } from '../support/house.js';
 import { documentOf, missionOn } from '../support/mission.js';
 import { addRepository, type Repository } from '../support/repository.js';
 import { type Filed, file } from '../support/tasks.js';
+
+// Programs of agents give way to everybody else: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 180_000 });
 
 const waitOf = async ({ database }: House, { workflowId }: Filed) => {
   const [row] = await database.sql<{ wait: { reason: string; detail: string } | null }[]>`
@@ -15,7 +18,7 @@ const waitOf = async ({ database }: House, { workflowId }: Filed) => {
 };
 
 const waiting = (house: House, task: Filed, reason: string) =>
-  expect.poll(async () => (await waitOf(house, task))?.reason, { timeout: 20_000 }).toBe(reason);
+  expect.poll(async () => (await waitOf(house, task))?.reason, { timeout: 120_000 }).toBe(reason);
 
 /** One more is what its reviewer wants to see. */
 function withTwoLines({ name, write, commit }: Repository): string {
