@@ -156,11 +156,14 @@ function wishesOf(options: RecipeOptions): Wishes {
   return {
     ...(setup !== undefined && { setup: setup || null }),
     ...(check !== undefined && { checks: check || [] }),
-    ...(copy !== undefined && { copies: copy || [] }),
-    ...(folder !== undefined && { folder: folder.replace(/^(\.\/+|\.$)/, '').replace(/\/+$/, '') }),
+    ...(copy !== undefined && { copies: (copy || []).map(fromRoot) }),
+    ...(folder !== undefined && { folder: fromRoot(folder) }),
     ...(installScripts !== undefined && { installScripts }),
   };
 }
+
+/** As git writes a path: `./docs/` is `docs`, and the root is empty. */
+const fromRoot = (path: string): string => path.replace(/^(\.\/+|\.$)/, '').replace(/\/+$/, '');
 
 /** Runs setup and checks where there are some, and says of each how it ended as it ends. */
 async function measureIn(

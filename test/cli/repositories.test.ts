@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CheckResult, Recipe } from '../../src/domain/repository.js';
 import { type House, openHouse } from '../support/house.js';
-import { documentOf, missionOn } from '../support/mission.js';
+import { documentOf, ended, envOf, missionOn, start } from '../support/mission.js';
 import { openRegistry, type Registry } from '../support/registry.js';
 
 let house: House;
@@ -93,7 +93,7 @@ test('setup and checks are proposed, run on the base, and kept as its baseline',
   const twice = await mission('repo', 'add', path);
   expect(twice).toMatchObject({ code: 1, stdout: '' });
   expect(twice.stderr).toContain('there is a repository "web" already');
-});
+}, 120_000);
 
 test('its checks are looked at again, on what its target is by then', async () => {
   const path = join(ground, 'web');
@@ -112,7 +112,7 @@ test('what is said is taken as it is said, and runs in its folder after the setu
   write(path, { '.env.test': 'KEY=1\n' });
   const check = 'cat made.txt b.txt && pwd';
   const options = ['--setup', 'echo 1 > made.txt', '--check', check, '--check', 'exit 3'];
-  const more = ['--folder', './pkg/', '--copy', '.env.test', '--land', 'merge', '--name', 'l'];
+  const more = ['--folder', './pkg/', '--copy', './.env.test', '--land', 'merge', '--name', 'l'];
   const added = await mission('repo', 'add', path, ...options, ...more, '--json');
   expect(documentOf<Shown>(added)).toMatchObject({
     recipe: {
@@ -171,6 +171,39 @@ test('a setup that fails keeps a repository out, unless forced or left for later
   expect((await mission('repo', 'check', 'later')).code).toBe(1);
 });
 
+test('Ctrl-C ends what runs, and nothing is added', async () => {
+  const path = repository('slow', { 'a.txt': '' });
+  const check = 'echo begun; exec sleep 600';
+  const child = start(['repo', 'add', path, '--no-setup', '--check', check], {
+    env: envOf(house),
+  });
+  child.stderr?.on('data', (text) => String(text).includes('600 …') && child.kill('SIGINT'));
+  expect(await ended(child)).toMatchObject({ code: 130, stdout: '' });
+  expect((await listed()).repositories.map(({ name }) => name)).not.toContain('slow');
+});
+
+test('without a sandbox nothing of it is run, and what mends that is said', async () => {
+  const path = repository('bare-hands', { 'a.txt': '' });
+  const PATH = join(ground, 'bin');
+  mkdirSync(PATH);
+  symlinkSync(execFileSync('sh', ['-c', 'command -v git']).toString().trim(), join(PATH, 'git'));
+  const without = missionOn(house, { env: { PATH } });
+  const args = ['repo', 'add', path, '--no-setup', '--check', 'touch ran'];
+  const refused = await without(...args);
+  expect(refused).toMatchObject({ code: 1, stdout: '' });
+  expect(refused.stderr).toMatch(/setup and checks cannot run here: .*--no-run leaves them/);
+  expect((await without(...args, '--no-run')).code).toBe(0);
+});
+
+test('a URL is added as it is; it has no checkout to copy from', async () => {
+  const url = `file://${join(ground, 'web')}`;
+  const args = ['repo', 'add', url, '--name', 'far', '--no-run'];
+  const refused = await mission(...args, '--copy', '.env');
+  expect(refused).toMatchObject({ code: 2 });
+  expect(refused.stderr).toContain('there is no checkout here');
+  expect(documentOf(await mission(...args, '--json'))).toMatchObject({ location: url });
+});
+
 describe('refused with a sentence', () => {
   const refusals: Readonly<Record<string, () => readonly string[]>> = {
     'has no branch release': () => [join(ground, 'web'), '--name', 'x', '--target', 'release'],
@@ -202,8 +235,10 @@ describe('refused with a sentence', () => {
 
 test('nothing is left but the mirrors of what was added', async () => {
   const { repositories } = await listed();
-  expect(repositories.map(({ name }) => name)).toEqual(['broken', 'l', 'later', 'web']);
-  expect(await house.workspaces.listMirrors()).toHaveLength(4);
+  expect(repositories.map(({ name }) => name)).toEqual([
+    ...['bare-hands', 'broken', 'far', 'l', 'later', 'web'],
+  ]);
+  expect(await house.workspaces.listMirrors()).toHaveLength(6);
   expect(await house.workspaces.listCopies()).toEqual([]);
   expect((await mission('repo', 'list')).stdout).toMatch(/NAME +TARGET +LANDS +CHECKS/);
 });
