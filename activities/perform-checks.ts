@@ -52,8 +52,17 @@ export function performChecks(
   return performRun(deps, run, craft);
 }
 
+/** What the bench is asked for. */
+export type Asked = Pick<
+  Bench,
+  'commit' | 'base' | 'prepare' | 'isBaseReady' | 'runAll' | 'baseline' | 'runAgain'
+>;
+
 /** Runs them, and those once more that fail anew: what counts is the second time. */
-async function check(bench: Bench, brief: RunBrief): Promise<Checked | { unprepared: string }> {
+export async function check(
+  bench: Asked,
+  brief: Pick<RunBrief, 'cycles'>,
+): Promise<Checked | { unprepared: string }> {
   const setup = await bench.prepare();
   if (setup !== null) {
     // What breaks the setup is a new failure; where the base's fails too, it is not the work's.
@@ -68,8 +77,8 @@ async function check(bench: Bench, brief: RunBrief): Promise<Checked | { unprepa
 }
 
 function checkedOf(
-  { commit, base }: Bench,
-  brief: RunBrief,
+  { commit, base }: Asked,
+  brief: Pick<RunBrief, 'cycles'>,
   first: readonly CheckResult[],
   baseline: Baseline | null,
   again: ReadonlyMap<string, CheckResult>,
@@ -79,7 +88,7 @@ function checkedOf(
 }
 
 /** What runs by checks have found before, and is not answered. */
-function earlierOf({ cycles }: RunBrief) {
+function earlierOf({ cycles }: Pick<RunBrief, 'cycles'>) {
   const byChecks = new Set(
     cycles.flatMap(({ reviews }) => reviews.filter((one) => one.byChecks)).map((one) => one.number),
   );

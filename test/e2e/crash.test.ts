@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { reclaim } from '../../src/main/reclaim.js';
 import { type House, openHouse } from '../support/house.js';
-import { approved, eventually, type Filed, file } from '../support/tasks.js';
+import { addRepository } from '../support/repository.js';
+import { approved, eventually, execution, type Filed, file } from '../support/tasks.js';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.js';
 
 let house: House;
@@ -95,6 +96,36 @@ test('killed in an execution and in a review, it goes on at the next turn', asyn
   await eventually(async () => {
     expect(await house.workspaces.listCopies()).toEqual([]);
     expect(await house.workspaces.listMirrors()).toEqual([]);
+  });
+}, 90_000);
+
+test('killed while checks run, they begin anew and nothing of them is left', async () => {
+  const { name: repository } = await addRepository(house, { recipe: { checks: ['sleep 8'] } });
+  const task = await file(house, { executions: [execution('work')] }, { repository });
+  const first = startWorker();
+  const doing = async () => {
+    const [row] = await house.database.sql<{ id: string }[]>`
+      select r.id from runs r join tasks t on t.id = r.task_id
+      where t.workflow_id = ${task.workflowId} and r.by_checks and exists (
+        select 1 from run_events e where e.run_id = r.id and e.event ->> 'text' like 'checks run%')`;
+    const marks = await house.workspaces.listMarked();
+    expect(marks.map(({ mark }) => mark)).toContain(`${row?.id}.1`);
+    return row;
+  };
+  const row = await eventually(doing, 60_000);
+  first.child.kill('SIGKILL');
+  await first.ended;
+  startWorker();
+  expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 1 });
+  expect(await attemptsOf(task)).toMatchObject([
+    { kind: 'EXECUTION', number: 1, end: 'succeeded' },
+    { kind: 'REVIEW', number: 1, end: 'lost' },
+    { kind: 'REVIEW', number: 2, end: 'succeeded' },
+    { kind: 'REVIEW', number: 1, end: 'succeeded' },
+  ]);
+  await eventually(async () => {
+    const marks = await house.workspaces.listMarked();
+    expect(marks.filter(({ mark }) => mark.startsWith(`${row?.id}`))).toEqual([]);
   });
 }, 90_000);
 
