@@ -14,10 +14,10 @@ export const OF_TASKS: readonly Invariant[] = [
         or not exists (select 1 from runs r where r.task_id = t.id and r.reviewed_run_id = e.id
                          and r.by_person is not null and r.verdict_kind = 'APPROVED')
            and exists (select 1 from generate_series(
-               case when e.outcome = 'toCheck' then -1 else 0 end, seats_of(t) - 1) seat
+               case when e.outcome = 'toCheck' then -1 else 0 end, seats_of(t) - 1) asked (seat)
              where not exists (
                select 1 from runs r where r.task_id = t.id and r.kind = 'REVIEW'
-               and case when r.by_checks then -1 else r.seat end = seat
+               and case when r.by_checks then -1 else r.seat end = asked.seat
                and r.state = 'SUCCEEDED' and r.verdict_kind in ('APPROVED', 'SPAWN')
                and r.reviewed_run_id = e.id and r.reviewed_commit = e.output_commit
                and r.started_at >= e.ended_at)))`,

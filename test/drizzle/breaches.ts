@@ -61,6 +61,11 @@ export const OF_TASKS: readonly Planted[] = [
      and task_id in (select id from tasks where status = 'DONE')`,
   ),
   plant(
+    1,
+    'a seat that has not accepted',
+    `update tasks set reviewers = '{reviewer,tester}' where status = 'DONE'`,
+  ),
+  plant(
     2,
     'lands by free text',
     `update tasks set status = 'LANDING'
