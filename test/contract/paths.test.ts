@@ -116,7 +116,8 @@ test('every path through the loop has its stored history', () => {
 
 test('a path whose history is missing is named', () => {
   const kept = storedHistories().filter((name) => !name.startsWith('landing-refused'));
-  const missing = PATHS.filter((path) => !taken(kept).has(path));
+  const by = taken(kept);
+  const missing = PATHS.filter((path) => !by.has(path));
   const refused = ['land: refused', 'blocked: landing-failed', 'LANDING ended by accept'];
   expect(missing).toEqual(expect.arrayContaining(refused));
 });

@@ -100,14 +100,15 @@ test('killed in an execution and in a review, it goes on at the next turn', asyn
 }, 90_000);
 
 test('killed while checks run, they begin anew and nothing of them is left', async () => {
-  const { name: repository } = await addRepository(house, { recipe: { checks: ['sleep 8'] } });
+  const { name: repository } = await addRepository(house, { recipe: { checks: ['sleep 5'] } });
   const task = await file(house, { executions: [execution('work')] }, { repository });
   const first = startWorker();
   const doing = async () => {
     const [row] = await house.database.sql<{ id: string }[]>`
       select r.id from runs r join tasks t on t.id = r.task_id
       where t.workflow_id = ${task.workflowId} and r.by_checks and exists (
-        select 1 from run_events e where e.run_id = r.id and e.event ->> 'text' like 'checks run%')`;
+        select 1 from run_events e
+        where e.run_id = r.id and e.event ->> 'text' like 'checks run%')`;
     const marks = await house.workspaces.listMarked();
     expect(marks.map(({ mark }) => mark)).toContain(`${row?.id}.1`);
     return row;
