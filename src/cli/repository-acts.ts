@@ -54,6 +54,7 @@ export async function addWith(
   const wishes = wishesOf(options);
   const { name, target, land: landing } = options;
   const given = { location, name, target, landing, wishes };
+  if (terminal.isTty) terminal.say('looking at it; a large one takes a while the first time …');
   const examined = await service.repositories.examine(given, interrupted);
   let isAdded = false;
   try {
