@@ -53,6 +53,8 @@ export interface Config {
   user: string;
   /** Colour wanted (FORCE_COLOR), unwanted (NO_COLOR), or as the terminal is: null. */
   color: boolean | null;
+  /** PAGER: what a long text is shown in on a terminal; null: in nothing, as for `cat`. */
+  pager: string | null;
   /** Nobody is there to answer a prompt. */
   ci: boolean;
 }
@@ -109,6 +111,7 @@ const schema = z.object({
   MC_TEMPORAL_CLI: folder.optional(),
   PATH: z.string().default(''),
   USER: z.string().optional(),
+  PAGER: z.string().optional(),
   NO_COLOR: z.string().optional(),
   FORCE_COLOR: z.string().optional(),
   CI: z.string().optional(),
@@ -155,6 +158,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     cacheDir: data.MISSION_CACHE ?? join(cache, 'mission-control'),
     searchPath: data.PATH,
     user: userName(data.USER),
+    pager: data.PAGER === undefined || data.PAGER.trim() === 'cat' ? null : data.PAGER,
     color: data.NO_COLOR ? false : wantsColor(data.FORCE_COLOR),
     ci: data.CI !== undefined && data.CI !== 'false' && data.CI !== '0',
   };

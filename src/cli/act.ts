@@ -28,8 +28,8 @@ export async function act(
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
   try {
-    const { color, ways } = await house.settings();
-    const terminal = createTerminal({ output, color, ways });
+    const { color, ways, pager } = await house.settings();
+    const terminal = createTerminal({ output, color, ways, pager });
     process.once('SIGINT', interrupt);
     const { signal: interrupted } = interruption;
     exits.code = (await action({ terminal, house, interrupted })) ?? EXIT.ok;

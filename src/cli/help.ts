@@ -5,6 +5,7 @@ import { PRIORITIES } from '../domain/task.js';
 /** What every argument is, by its name. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
   task: 'T-42, 42 or the id',
+  run: 'T-42 review 1, T-42/R1, T-42/E2, or its id',
   title: 'one line; `-` reads the task from stdin',
   text: 'what the agent is told, in quotes',
   priority: PRIORITIES.join(', '),
@@ -22,6 +23,9 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'task output': 'task output T-42 --diff',
   'task watch': 'task watch T-42',
   'task logs': 'task logs T-42 --follow',
+  'task diff': 'task diff T-42 --stat',
+  'run show': 'run show T-42 review 1',
+  'run list': 'run list T-42',
   'task approve': 'task approve T-42 --reason "a good plan"',
   'task reject': 'task reject T-42 --reason "not now"',
   'task guide': 'task guide T-42 "use the parser that exists"',

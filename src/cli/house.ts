@@ -21,6 +21,8 @@ export interface House {
   /** Wanted, unwanted, or as the terminal is. Read once, on the first need. */
   settings(): Promise<{
     readonly color: boolean | null;
+    /** What long texts are shown in; null: in nothing. */
+    readonly pager: string | null;
     readonly ways: Ways;
     readonly version: string;
   }>;

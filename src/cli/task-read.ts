@@ -181,7 +181,7 @@ async function output(
   }
   const text = options.diff ? found.diff : options.commands ? found.commands : found.report;
   if (found.rehearsed) terminal.say('REHEARSED by a scripted agent');
-  terminal.whole(text, { ...texts, files: listed });
+  await terminal.whole(text, { ...texts, files: listed });
   if (listed.length > 0) {
     terminal.quote(`${listed.length} files: ${listed.map(({ path }) => path).join(', ')}`);
     terminal.hint([`mission task output ${found.task} --to ./${found.task}`]);

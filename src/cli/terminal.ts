@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { visibleJson } from '../domain/text.js';
+import { page } from './pager.js';
 import { type Colors, colorsOf, hand, print, printable, tell } from './print.js';
 import type { Ways } from './ways.js';
 
@@ -8,6 +9,13 @@ export interface OutputOptions {
   readonly json?: boolean;
   readonly jsonl?: boolean;
   readonly quiet?: boolean;
+}
+
+/** How a long text is shown to a person. */
+export interface Eyes {
+  readonly paint?: (text: string) => string;
+  /** false: it is printed at once. */
+  readonly pager?: boolean;
 }
 
 /** stdout is the answer and nothing else; stderr is all else. */
@@ -22,8 +30,11 @@ export interface Terminal {
   answer(text: string, document: unknown): void;
   /** One line of a stream: its own document with `--jsonl`. */
   line(text: string, document: unknown): void;
-  /** Others' text as the answer: byte by byte for a program, made visible for eyes. */
-  whole(text: string, document: unknown): void;
+  /**
+   * Others' text as the answer: byte by byte for a program; for eyes made visible, painted, and in
+   * their pager where they have one.
+   */
+  whole(text: string, document: unknown, how?: Eyes): Promise<void>;
   /** For people alone: notes of ours, in which commands run as they are pasted. */
   say(text: string): void;
   /** The same for others' words, such as titles: they stay as they are. */
@@ -39,9 +50,13 @@ interface TerminalSettings {
   /** Wanted, unwanted, or as the terminal is. */
   readonly color: boolean | null;
   readonly ways: Ways;
+  /** The person's own; left out or null: none. */
+  readonly pager?: string | null;
 }
 
-export function createTerminal({ output, color, ways }: TerminalSettings): Terminal {
+const plain = (text: string): string => text;
+
+export function createTerminal({ output, color, ways, pager = null }: TerminalSettings): Terminal {
   const { stdout, stderr } = process;
   const isTty = stdout.isTTY === true;
   const colors = colorsOf(color ?? isTty);
@@ -63,10 +78,12 @@ export function createTerminal({ output, color, ways }: TerminalSettings): Termi
     ways,
     answer: (text, given) => (isMachine ? document(given, 2) : answer(text)),
     line: (text, given) => (isMachine ? document(given) : answer(text)),
-    whole(text, given) {
-      if (isMachine) document(given, 2);
-      else if (isTty || text === '') answer(text);
-      else hand(text.endsWith('\n') ? text : `${text}\n`);
+    async whole(text, given, { paint = plain, pager: isPaged = true } = {}) {
+      if (isMachine) return document(given, 2);
+      if (!isTty && text !== '') return hand(text.endsWith('\n') ? text : `${text}\n`);
+      const shown = paint(text.replace(/\n$/, ''));
+      if (isPaged && pager !== null && text !== '') await page(shown, pager);
+      else answer(shown);
     },
     say: (text) => quote(ways.inText(text)),
     quote,

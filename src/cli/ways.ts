@@ -26,7 +26,7 @@ export interface Ways {
 
 /** The verbs at the top, by which a command is known in a sentence. */
 const VERBS =
-  'up|down|status|doctor|demo|repair|task|inbox|repo|agent|policy|why|pause|resume|help|--help';
+  'up|down|status|doctor|demo|repair|task|run|inbox|repo|agent|policy|why|pause|resume|help|--help';
 const COMMAND = new RegExp(`(?<![\\w./-])mission (?=(?:${VERBS})\\b)`, 'g');
 
 export function waysOf(place: Place): Ways {

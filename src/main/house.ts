@@ -16,7 +16,7 @@ export function createHouse(): House {
   return {
     async settings() {
       const { config, place, version } = await surroundings();
-      return { color: config.color, ways: waysOf(place), version };
+      return { color: config.color, pager: config.pager, ways: waysOf(place), version };
     },
     async open() {
       const { openService } = await import('./open-service.js');

@@ -4,6 +4,7 @@ import { ServiceError } from '../service/errors.js';
 import {
   type Copy,
   createWorkspaces,
+  GitError,
   type WorkspaceSettings,
   type Workspaces,
 } from '../workspace/index.js';
@@ -33,6 +34,14 @@ export function createRepositoryDesk(settings: WorkspaceSettings): RepositoryDes
       );
     },
     opensPullRequests: async () => false,
+    async compare(source, from, to) {
+      try {
+        return await workspaces.diff(source, from, to);
+      } catch (error) {
+        if (error instanceof GitError) return null; // other workers have it, or it was let go
+        throw error;
+      }
+    },
     forget: (repositoryId) => workspaces.removeMirror({ kind: 'repository', repositoryId }),
   };
 }

@@ -50,6 +50,11 @@ export interface Watching {
   readonly onProgress: (progress: Progress) => void;
 }
 
+/** Whose results: of a repository, or of a task that has none. */
+export type ResultSource =
+  | { readonly kind: 'repository'; readonly repositoryId: string }
+  | { readonly kind: 'task'; readonly taskId: string };
+
 /** What is done with repositories on this machine, outside of any task. */
 export interface RepositoryDesk {
   /** Looks at a repository; throws a sentence that says what is wrong with it. */
@@ -62,6 +67,8 @@ export interface RepositoryDesk {
   measure(repository: Measurable, watching: Watching): Promise<Measured>;
   /** Whether results can become pull requests where this remote is. */
   opensPullRequests(remote: string | null): Promise<boolean>;
+  /** What differs between two results; null where this machine does not have them both. */
+  compare(source: ResultSource, from: string, to: string): Promise<string | null>;
   /** Removes the mirror of a repository that was not added after all. */
   forget(id: string): Promise<void>;
 }

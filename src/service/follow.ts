@@ -85,7 +85,7 @@ const isOver = ({ runs }: TaskDetails, run: RunName | undefined): boolean =>
   );
 
 /** The run of that name. Throws `not-found`, naming those that there are. */
-function runOf({ task, runs }: TaskDetails, run: RunName): TaskDetails['runs'][number] {
+export function runOf({ task, runs }: TaskDetails, run: RunName): TaskDetails['runs'][number] {
   const found = runs.find(({ kind, number }) => kind === run.kind && number === run.number);
   if (found !== undefined) return found;
   const names = runs.map(runName).join(', ');

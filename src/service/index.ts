@@ -7,6 +7,7 @@ import { type Connection, connectAgent, disconnectAgent } from './agents-connect
 import { type CanaryOptions, sendCanary } from './canary.js';
 import type { ServiceDeps } from './deps.js';
 import type { Located, Measurable, Watching } from './desk.js';
+import { type DiffPick, diff } from './diff.js';
 import { doctor } from './doctor.js';
 import type { LockedDoor } from './door.js';
 import { file } from './file-task.js';
@@ -30,6 +31,7 @@ import {
   showRepository,
 } from './repositories.js';
 import { editRole, listRoles, roleHistory, rollbackRole } from './roles.js';
+import { showRun } from './runs.js';
 import { listAgents, pauseSquad, showAgent, switchAgent } from './squad.js';
 import { status } from './status.js';
 import { inbox, list, show, waitingOtherwise, why } from './tasks.js';
@@ -42,6 +44,7 @@ export type { Disconnected } from './agents-connect.js';
 export type { CanaryFlight } from './canary.js';
 export type { ServiceDeps } from './deps.js';
 export type { Measurable, Measured, Progress } from './desk.js';
+export type { DiffPick, TaskDiff } from './diff.js';
 export type { Diagnosis } from './doctor.js';
 export type { LockedDoor } from './door.js';
 export { ServiceError } from './errors.js';
@@ -53,6 +56,7 @@ export type { PolicyDiff } from './policies-versions.js';
 export type { Repaired } from './repair.js';
 export type { Examined, RepositoryDetails, Wishes } from './repositories.js';
 export type { Role, RoleSet } from './roles.js';
+export type { RunDetails } from './runs.js';
 export type { HouseStatus } from './status.js';
 export type { Listed, TaskDetails } from './tasks.js';
 export type { VerbFields } from './verbs.js';
@@ -72,10 +76,16 @@ export const createService = (deps: ServiceDeps) => ({
     /** How many wait for something else than a person: an agent, a limit, a pause. */
     waitingOtherwise: (options: { readonly mine: boolean }) => waitingOtherwise(deps, options),
     output: (task: string) => output(deps, task),
+    /** What an execution has changed; by default the last one that has succeeded. */
+    diff: (task: string, pick: DiffPick = { kind: 'last' }) => diff(deps, task, pick),
     apply: (task: string, verb: Verb, fields?: VerbFields) => applyVerb(deps, task, verb, fields),
     /** The task whenever it has changed, until its end. */
     follow: (task: string, signal?: AbortSignal) => follow(deps, task, signal ? { signal } : {}),
     logs: (task: string, options: LogOptions) => logs(deps, task, options),
+  },
+  runs: {
+    /** By `T-42 review 1`, `T-42/R1` or its id. */
+    show: (name: string) => showRun(deps, name),
   },
   policies: {
     show: (name?: string) => showPolicies(deps, name),
