@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type House, openHouse } from '../support/house.js';
 import { documentOf, envOf, missionOn } from '../support/mission.js';
+import { describeNeeding, needs } from '../support/needs.js';
 import { onTerminal } from '../support/pty.js';
 import { addRepository, type Repository } from '../support/repository.js';
 import { approved, file } from '../support/tasks.js';
@@ -62,7 +63,7 @@ beforeAll(async () => {
 });
 afterAll(() => house.close());
 
-describe('on a terminal', () => {
+describeNeeding(needs.script, 'on a terminal', () => {
   const OURS = new RegExp(`${String.fromCharCode(27)}\\[(?:1|2|22|31|32|33|36|39)m`, 'g');
 
   test.each([

@@ -59,6 +59,12 @@ export const needs = {
     path: findBubblewrap(isRoot ? ['setpriv', '--reuid=65534', '--clear-groups'] : []),
     command: 'sysctl kernel.apparmor_restrict_unprivileged_userns=0 (where there is AppArmor)',
   },
+  /** That of BSD takes other options. */
+  script: {
+    name: 'script of util-linux, which gives a program a terminal',
+    path: process.platform === 'linux' ? onPath('script') : null,
+    command: 'apt-get install --yes bsdutils (Linux only)',
+  },
   /** For what only root meets; the other way round, root runs a child as `nobody`. */
   root: {
     name: 'the rights of root',
