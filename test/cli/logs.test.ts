@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,15 +39,19 @@ async function filed(...more: string[]): Promise<string> {
 /** Follows, and answers what it has printed once a line of it says so. */
 function follow(task: string, ...more: string[]) {
   const child = start(['task', 'logs', task, '--follow', ...more], { env: envOf(house) });
-  const heard: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream) createInterface({ input: stream }).on('line', (line) => heard.push(line));
+  const [heard, noted]: [string[], string[]] = [[], []];
+  for (const [input, lines] of [
+    [child.stdout, heard],
+    [child.stderr, noted],
+  ] as const) {
+    if (input) createInterface({ input }).on('line', (line) => lines.push(line));
   }
+  const closed = once(child, 'close') as Promise<[number | null]>;
   const until = (text: string) =>
     eventually(async () => {
       if (!heard.some((line) => line.includes(text))) throw new Error(heard.join('\n'));
     });
-  return { child, heard, until };
+  return { heard, noted, until, exit: async () => (await closed)[0] };
 }
 
 /** Lets the only execution that works go on. */
@@ -59,55 +62,45 @@ function go(): void {
   }
 }
 
-const exitOf = async (child: ChildProcess): Promise<number | null> =>
-  child.exitCode ?? ((await once(child, 'exit')) as [number | null])[0];
-
+let told: string;
 test('a task is heard while its agent works, over all its runs, until it has ended', async () => {
-  const task = await filed();
-  const { child, heard, until } = follow(task);
+  told = await filed();
+  const { heard, noted, until, exit } = follow(told);
   await until('looking around');
   await until('half way');
   expect(heard.join('\n')).not.toContain('going on');
   expect(heard[0]).toBe('Execution 1 [Implementer]');
   go();
-  expect(await exitOf(child)).toBe(0);
+  expect(await exit()).toBe(0);
   const all = heard.join('\n');
   expect(all).toMatch(/looking around.*half way.*going on.*\nReview 1 \[Reviewer\].*reading it/s);
-  expect(heard).toContain(`${task} DONE`);
   expect(all.match(/looking around/g)).toHaveLength(1);
+  expect(noted.at(-1)).toBe(`${told} DONE`);
+  expect((await mission('task', 'logs', told)).stdout).toBe(`${all}\n`);
+});
 
-  const again = await mission('task', 'logs', task);
-  expect(again.stdout.split('\n').filter((line) => line !== '')).toEqual(
-    heard.filter((line) => line !== `${task} DONE`),
+test('one run is read by its name', async () => {
+  const { stdout } = await mission('task', 'logs', told, '--run', 'E1', '--jsonl');
+  const lines = stdout.trim().split('\n');
+  const events = lines.map((line) => JSON.parse(line));
+  const runs = new Set(events.map(({ kind, number }) => `${kind} ${number}`));
+  expect([...runs]).toEqual(['EXECUTION 1']);
+  const text = expect.stringContaining('looking around');
+  expect(events).toContainEqual(
+    expect.objectContaining({ event: { kind: 'log', source: 'stderr', text } }),
   );
-  for (const run of ['execution 1', 'E1']) {
-    const one = await mission('task', 'logs', task, '--run', run, '--jsonl');
-    const events = one.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(new Set(events.map(({ kind, number }) => `${kind} ${number}`))).toEqual(
-      new Set(['EXECUTION 1']),
-    );
-    expect(events).toContainEqual(
-      expect.objectContaining({
-        event: { kind: 'log', source: 'stderr', text: expect.stringContaining('looking around') },
-      }),
-    );
-  }
-  const none = await mission('task', 'logs', task, '--run', 'review 7');
+  const none = await mission('task', 'logs', told, '--run', 'review 7');
   expect(none).toMatchObject({ code: 3, stdout: '' });
-  expect(none.stderr).toContain(`${task} has no review 7: it has execution 1, review 1`);
-  const bad = await mission('task', 'logs', task, '--run', 'last');
-  expect(bad.code).toBe(2);
+  expect(none.stderr).toContain(`${told} has no review 7: it has execution 1, review 1`);
+  expect((await mission('task', 'logs', told, '--run', 'last')).code).toBe(2);
 });
 
 test('one run is followed until its own end', async () => {
   const task = await filed();
-  const { child, heard, until } = follow(task, '--run', 'execution 1');
+  const { heard, until, exit } = follow(task, '--run', 'execution 1');
   await until('half way');
   go();
-  expect(await exitOf(child)).toBe(0);
+  expect(await exit()).toBe(0);
   expect(heard.join('\n')).toContain('going on');
   expect(heard.join('\n')).not.toContain('reading it');
 });
