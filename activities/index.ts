@@ -1,4 +1,4 @@
-import type { Landings, Runs, Steps, Upkeep } from '../src/contract.js';
+import type { Landings, Runs, Steps, Upkeep, Withdrawals } from '../src/contract.js';
 import type { Deps } from './deps.js';
 import { land } from './land.js';
 import { performChecks } from './perform-checks.js';
@@ -7,11 +7,12 @@ import { performReview } from './perform-review.js';
 import { createSteps } from './steps.js';
 import { createTurns } from './turns.js';
 import { keepUp } from './upkeep.js';
+import { withdraw } from './withdraw.js';
 
 export type { Deps } from './deps.js';
 
 /** All that a workflow may ask of the world. */
-export function createActivities(deps: Deps): Steps & Runs & Landings & Upkeep {
+export function createActivities(deps: Deps): Steps & Runs & Landings & Withdrawals & Upkeep {
   const inTurn = createTurns(deps.checks.atOnce);
   return {
     ...createSteps(deps),
@@ -19,6 +20,7 @@ export function createActivities(deps: Deps): Steps & Runs & Landings & Upkeep {
     performExecution: (run, then) => performExecution(deps, run, then),
     performReview: (run, then) => performReview(deps, run, then),
     land: (taskId, number, then) => land(deps, taskId, number, then),
+    withdraw: (taskId, number, then) => withdraw(deps, taskId, number, then),
     keepUp: () => keepUp(deps),
   };
 }

@@ -3,24 +3,14 @@ import { beginLanding, closeLanding, hasEnded, type LandingBrief } from '../driz
 import type { LandingEnd, LandingThen } from '../src/contract.js';
 import { taskLabel } from '../src/domain/ids.js';
 import { GitError, type Landing, RepositoryError } from '../src/workspace/index.js';
-import { type StoredFile, storeFiles } from './deliverable.js';
+import { storeFiles } from './deliverable.js';
 import { type Deps, opening } from './deps.js';
 import { endedMeanwhile } from './failures.js';
 import { type Beating, heartbeating } from './heartbeat.js';
+import { landAsPullRequest } from './land-pull-request.js';
 import { fileSpawned } from './land-words.js';
+import type { Came, Waits } from './landing-place.js';
 import { wake } from './wake.js';
-
-/** What landing came to, before it is recorded. */
-interface Came {
-  readonly outcome: keyof LandingThen;
-  readonly kind: string;
-  readonly detail: { readonly summary: string; readonly [fact: string]: unknown };
-  readonly landedCommit?: string;
-  readonly landedRef?: string;
-  readonly withheld?: string;
-  /** Of a task without a repository: its deliverable. */
-  readonly files?: readonly StoredFile[];
-}
 
 /**
  * Lands the accepted commit, once however often it is repeated: the stored end of a landing is
@@ -35,6 +25,9 @@ export async function land(
   return heartbeating(async (beating) => {
     const brief = await beginLanding(deps.database, taskId, number);
     const came = brief.kind === 'closed' ? null : await bring(deps, brief, beating);
+    if (came !== null && 'waits' in came) {
+      return { kind: 'waiting', summary: came.waits, standing: came.standing };
+    }
     const { end, wake: promoted } = await closeLanding(deps.database, {
       task: taskId,
       number,
@@ -48,7 +41,7 @@ export async function land(
   });
 }
 
-async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise<Came> {
+async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise<Came | Waits> {
   const { repository, task, execution } = brief;
   if (repository === null) {
     const files = await storeFiles(deps, task.id, execution.commit);
@@ -66,7 +59,11 @@ async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise
     return { outcome: 'landed', kind: 'nothing', detail: { summary: withheld }, withheld };
   }
   try {
-    return cameOf(await toRepository(deps, brief, repository, beating), brief);
+    if (repository.landing === 'pull-request') {
+      return await landAsPullRequest(deps, brief, repository, beating);
+    }
+    const { landing: mode } = repository;
+    return cameOf(await toRepository(deps, brief, { ...repository, mode }, beating), brief);
   } catch (error) {
     // What git refuses again and again, or a repository that is gone, waits for a person.
     const tried = Context.current().info.attempt;
@@ -79,12 +76,12 @@ async function bring(deps: Deps, brief: LandingBrief, beating: Beating): Promise
 function toRepository(
   { database, workspaces }: Deps,
   brief: LandingBrief,
-  repository: NonNullable<LandingBrief['repository']>,
+  repository: NonNullable<LandingBrief['repository']> & { mode: 'branch' | 'merge' },
   beating: Beating,
 ): Promise<Landing> {
   return workspaces.land({
     repository: { repositoryId: repository.id, location: repository.location },
-    mode: repository.landing,
+    mode: repository.mode,
     target: repository.target,
     task: brief.task,
     commit: brief.execution.commit,

@@ -1,6 +1,7 @@
 import type { RunRequest } from '../src/agents/backend.js';
 import type { ExecutionThen, RunEnd, RunRef } from '../src/contract.js';
 import { executionInstructions, type Guide } from '../src/domain/prompts.js';
+import { neutral } from '../src/domain/pull-request.js';
 import { ROLES } from '../src/domain/roles.js';
 import { clean, firstLine, utf8Bytes } from '../src/domain/text.js';
 import { converse, type Workplace } from './attempt.js';
@@ -19,7 +20,7 @@ export function performExecution(deps: Deps, run: RunRef, then: ExecutionThen): 
       const request = requestFor(go, place, guides, progress);
       const ended = await converse(deps, beating, go, request, place, progress);
       if (ended.kind !== 'finished') return unfinished(ended, craft);
-      const { commit } = await deps.workspaces.snapshot(place.copy, ended.report, {
+      const { commit } = await deps.workspaces.snapshot(place.copy, neutral(ended.report), {
         signal: beating.signal,
       });
       const diff = await deps.workspaces.diff(place.source, place.base, commit);
@@ -63,7 +64,8 @@ function requestFor(
   { checkpoint }: Progress,
 ): RunRequest {
   const feedback = brief.landingFeedback;
-  const landing = feedback === null || feedback.answered ? null : feedback.summary;
+  const landing =
+    feedback === null || feedback.answered ? null : (feedback.text ?? feedback.summary);
   const marked =
     conflicts.length === 0 ? '' : `\nConflict markers stand in: ${conflicts.join(', ')}`;
   return {

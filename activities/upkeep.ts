@@ -3,13 +3,13 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Database } from '../drizzle/db.js';
 import { endTask, type ToStart, type Wake } from '../drizzle/steps.js';
 import { lookAgain } from '../src/contract.js';
-import type { Deps } from './deps.js';
+import { type Deps, paceOf } from './deps.js';
 import { startTasks } from './follow-ups.js';
 import { wake } from './wake.js';
 import { InvariantWatch } from './watch-invariants.js';
+import { watchPullRequests } from './watch-pull-requests.js';
 
 const FORGET_EVERY_MS = 3_600_000;
-const PASS_MS = 5_000;
 /** Well within the heartbeat's timeout, however long a pass takes. */
 const BEAT_MS = 20_000;
 /** What nobody heard is said again after this long, then after twice as long, and so on. */
@@ -20,7 +20,7 @@ const CLOSED_TASKS = `WorkflowType = 'task' AND ExecutionStatus != 'Running'`;
 const SEEN_LATE_MS = 60_000;
 
 /**
- * Keeps the house: a pass every five seconds that heals what a crash between two steps left, and
+ * Keeps the house: a pass every few seconds that heals what a crash between two steps left, and
  * makes no workflow, event or record where there is nothing to do. Ends when it is cancelled.
  */
 export async function keepUp(deps: Deps): Promise<void> {
@@ -35,11 +35,11 @@ export async function keepUp(deps: Deps): Promise<void> {
           context.log.warn(`upkeep could not ${what}; the next pass will`, { error });
         });
       }
-      await context.sleep(PASS_MS);
+      await context.sleep(paceOf(deps).passMs);
     }
   } finally {
     clearInterval(timer);
-    pass.leave();
+    await pass.leave();
   }
 }
 
@@ -49,6 +49,7 @@ class Pass {
   private readonly grants = new Repeats();
   private readonly looks = new Repeats();
   private readonly watch = new InvariantWatch();
+  private looking: Promise<void> | null = null;
   private closedSince = new Date(Date.now() - 24 * 3_600_000);
   private forgetAt = 0;
 
@@ -66,12 +67,25 @@ class Pass {
       { what: 'close records', done: () => this.reconcile() },
       { what: 'clean up', done: () => this.clean() },
       { what: 'let go of old transcripts and setups', done: () => this.forget() },
+      { what: 'look at pull requests', done: async () => this.lookOutside() },
       { what: 'check the invariants', done: () => this.watch.look(this.deps.database) },
     ];
   }
 
-  leave(): void {
+  /** What is under way outside is let finish: it may be about to tell a task. */
+  async leave(): Promise<void> {
     this.watch.leave();
+    await this.looking;
+  }
+
+  /** Beside the passes: the other side may take its time. */
+  private lookOutside(): void {
+    const { log, cancellationSignal } = Context.current();
+    this.looking ??= watchPullRequests(this.deps, cancellationSignal)
+      .catch((error: unknown) => log.warn('pull requests were not looked at', { error }))
+      .finally(() => {
+        this.looking = null;
+      });
   }
 
   private async forget(): Promise<void> {

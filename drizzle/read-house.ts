@@ -105,6 +105,12 @@ export interface HouseFacts {
   /** Filed for longer than starting takes, and no workflow has taken them. */
   readonly unstarted: number;
   readonly open: number;
+  /** Of tasks that wait for theirs, and what keeps some from being looked at. */
+  readonly pullRequests: {
+    readonly waiting: number;
+    readonly refused: string | null;
+    readonly trouble: string | null;
+  };
   readonly bound: { readonly cluster: string | null; readonly namespace: string | null };
 }
 
@@ -124,6 +130,10 @@ export async function readHouse({ sql }: Database): Promise<HouseFacts> {
         and ended_at is null and not canary
         and created_at < clock_timestamp() - interval '10 seconds'),
       'open', (select count(*) from tasks where ended_at is null and not canary),
+      'pullRequests', (select jsonb_build_object('waiting', count(*),
+          'refused', min(q.trouble ->> 'says') filter (where q.trouble ->> 'kind' = 'refused'),
+          'trouble', min(q.trouble ->> 'says') filter (where q.trouble ->> 'kind' <> 'refused'))
+        from pull_requests q join tasks t on t.id = q.task_id where t.status = 'LANDING'),
       'bound', jsonb_build_object('cluster', i.temporal_cluster,
         'namespace', i.temporal_namespace)) as row
     from installation i`;
@@ -151,7 +161,9 @@ export async function readWaits({ sql }: Database): Promise<WaitRow[]> {
       w.reason, w.rule, w.detail, w.enough
     from (select * from tasks where ended_at is null and status <> 'BLOCKED' and not canary
             and first_execution_run_id is not null and (status = 'INBOX' or paused or exists (
-              select 1 from runs where task_id = tasks.id and state = 'QUEUED' and hold is null))
+              select 1 from runs where task_id = tasks.id and state = 'QUEUED' and hold is null)
+              or status = 'LANDING' and exists (
+                select 1 from pull_requests where task_id = tasks.id))
           order by number limit ${WAITS_READ}) t
     cross join lateral (
       select 'approval' as reason, null as rule, null as detail, null::float as enough
@@ -160,6 +172,9 @@ export async function readWaits({ sql }: Database): Promise<WaitRow[]> {
       select 'task-paused', null, null, null where t.paused and t.status <> 'INBOX'
         and not exists (select 1 from runs where task_id = t.id
           and state in ('QUEUED', 'ADMITTED', 'RUNNING'))
+      union all
+      select 'pull-request', null, coalesce(q.trouble ->> 'says', q.url), null
+      from pull_requests q where q.task_id = t.id and t.status = 'LANDING' and not t.paused
       union all
       select j ->> 'reason', j ->> 'rule', j ->> 'detail', (j ->> 'enough')::float
       from (select run_wait(r) as j from runs r

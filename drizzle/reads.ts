@@ -19,6 +19,16 @@ export interface RunWait {
   readonly enough: number | null;
 }
 
+/** What a pull request says of itself. */
+interface PullRequestSaid {
+  readonly number: number | null;
+  readonly url: string | null;
+  readonly state: 'opening' | 'open' | 'closed' | 'merged';
+  readonly detail: string | null;
+  /** What keeps it from being looked at. */
+  readonly trouble: { readonly kind: string; readonly says: string; readonly since: string } | null;
+}
+
 /** A task as lists show it. Times are ISO text. */
 export interface TaskRow {
   readonly id: string;
@@ -50,6 +60,7 @@ export interface TaskRow {
   readonly granted: string | null;
   /** Tasks that land in the same repository before this one. */
   readonly landingsAhead: number;
+  readonly pullRequest: PullRequestSaid | null;
   readonly workTokens: number;
   readonly createdAt: string;
   readonly statusSince: string;
@@ -156,7 +167,11 @@ const rowOf = (database: Database) => database.sql`jsonb_build_object(
               and r.state = 'ADMITTED'
               and r.admitted_at < clock_timestamp() - interval '3 seconds'),
   'landingsAhead', (select count(*) from tasks o where t.status = 'LANDING' and o.status = 'LANDING'
-                    and o.repository_id = t.repository_id and o.status_since < t.status_since),
+                    and o.repository_id = t.repository_id and o.status_since < t.status_since
+                    and not exists (select 1 from pull_requests where task_id in (o.id, t.id))),
+  'pullRequest', (select jsonb_build_object('number', q.number, 'url', q.url, 'state', q.state,
+      'detail', q.detail, 'trouble', q.trouble)
+    from pull_requests q where q.task_id = t.id),
   'workTokens', (select coalesce(sum(r.work_tokens), 0) from runs r where r.task_id = t.id),
   'createdAt', t.created_at, 'statusSince', t.status_since, 'endedAt', t.ended_at)`;
 
@@ -188,6 +203,7 @@ function chosen({ sql }: Database, choice: TaskChoice) {
     ${
       waiting
         ? sql`and t.ended_at is null and (t.status in ('INBOX', 'BLOCKED') or t.paused
+      or t.status = 'LANDING' and exists (select 1 from pull_requests where task_id = t.id)
       or exists (select 1 from runs r where r.task_id = t.id and r.state = 'QUEUED'))`
         : sql``
     }
@@ -263,7 +279,9 @@ export async function readPulse(database: Database, id: string) {
       t.first_execution_run_id is null and t.created_at < clock_timestamp() - interval '5 seconds',
       t.first_execution_run_id is null,
       (select string_agg(concat(r.kind, r.number, r.state, r.attempt, run_wait(r) ->> 'reason'), ','
-         order by r.id) from runs r where r.task_id = t.id)) as mark,
+         order by r.id) from runs r where r.task_id = t.id),
+      (select concat(q.url, q.state, q.detail, q.trouble ->> 'says') from pull_requests q
+        where q.task_id = t.id)) as mark,
       (select concat_ws(' ', sum(last.id), count(*)) from runs r cross join lateral (
          select e.id from run_events e where e.run_id = r.id order by e.id desc limit 1) last
        where r.task_id = t.id) as told

@@ -1,5 +1,5 @@
 /** The shapes that the SQL functions take and answer. */
-import type { RunEnd, Standing, Then } from '../src/contract.js';
+import type { RunEnd, RunSummary, Standing, Then } from '../src/contract.js';
 import type { AgentType, BackendKind } from '../src/domain/agent.js';
 import type { Policy } from '../src/domain/policy.js';
 import type { AgentProgram } from '../src/domain/program.js';
@@ -8,6 +8,7 @@ import type { CycleRecord } from '../src/domain/reviews.js';
 import type { RunKind } from '../src/domain/run.js';
 import type { Priority, TaskStatus, WaitReason } from '../src/domain/task.js';
 import type { FollowUp, Verdict, VerdictKind } from '../src/domain/verdict.js';
+import type { PullRequestRow } from './pull-requests.js';
 
 /** A promoted run whose workflow is to be woken. */
 export interface Wake {
@@ -89,7 +90,10 @@ export interface RunBrief {
   readonly guidance: readonly { by: string; text: string }[];
   readonly landingFeedback: {
     readonly summary: string;
-    readonly target: string;
+    /** All of it, where one line is too short. */
+    readonly text?: string;
+    /** Null where nothing is to be merged. */
+    readonly target: string | null;
     /** An execution has dealt with it since. */
     readonly answered: boolean;
   } | null;
@@ -182,6 +186,7 @@ export interface FollowUpFacts {
 
 export interface LandingBrief {
   readonly kind: 'go';
+  readonly number: number;
   readonly task: {
     readonly id: string;
     readonly number: number;
@@ -194,7 +199,7 @@ export interface LandingBrief {
     readonly name: string;
     readonly location: string;
     readonly target: string;
-    readonly landing: 'branch' | 'merge';
+    readonly landing: 'branch' | 'merge' | 'pull-request';
     readonly provenance: 'person' | 'demo' | 'test';
   } | null;
   readonly execution: {
@@ -207,4 +212,11 @@ export interface LandingBrief {
   readonly reviews: readonly { id: string; agent: string; kind: VerdictKind; summary: string }[];
   readonly landingCycles: number;
   readonly landingBound: number;
+  /** Of a task that has a pull request. */
+  readonly runs: readonly RunSummary[];
+  readonly pullRequest: PullRequestRow | null;
+  /** The landing before this one: `taken` is what a person accepted in place of the result. */
+  readonly before: { readonly kind: string; readonly taken: string | null } | null;
+  /** The target's commit that was merged into the result last. */
+  readonly mergedTarget: string | null;
 }

@@ -43,6 +43,10 @@ export interface Config {
   checksAtOnce: number;
   /** MISSION_CHECK_MINUTES: how long one check of a repository may take. */
   checkMinutes: number;
+  /** GITHUB_TOKEN or GH_TOKEN: by which pull requests are opened. */
+  githubToken: string | null;
+  /** MISSION_GITHUB_API: another server that speaks as GitHub does. */
+  githubApi: string;
   /** MC_TEMPORAL_CLI: the program to run the dev server with. */
   temporalCli: string | null;
   /** MISSION_CACHE, else `mission-control` in the user's cache: downloaded programs. */
@@ -79,6 +83,10 @@ const registries = z
       text.split(/[\s,]+/).every((one) => /^(https?:\/\/)?[\w.-]+(:\d+)?(\/.*)?$/.test(one)),
     'it must be hosts or addresses, such as npm.example.com or https://npm.example.com:8443',
   );
+const apiUrl = z
+  .string()
+  .refine(isApiUrl, 'it must be a URL such as https://git.acme.example/api/v3')
+  .transform((text) => text.replace(/\/+$/, ''));
 
 const positive = z.coerce
   .number('it must be a whole number from 1 up')
@@ -108,6 +116,9 @@ const schema = z.object({
   GOPROXY: z.string().optional(),
   MISSION_CHECKS_AT_ONCE: positive.optional(),
   MISSION_CHECK_MINUTES: positive.default(15),
+  GITHUB_TOKEN: z.string().optional(),
+  GH_TOKEN: z.string().optional(),
+  MISSION_GITHUB_API: apiUrl.default('https://api.github.com'),
   MC_TEMPORAL_CLI: folder.optional(),
   PATH: z.string().default(''),
   USER: z.string().optional(),
@@ -119,6 +130,8 @@ const schema = z.object({
 
 /** Values that must never be printed, not even in an error about them. */
 const SECRET = new Set(['DATABASE_URL']);
+/** What lands work is no agent's, whatever a person allows its program to find. */
+const OWN = new Set(['GITHUB_TOKEN', 'GH_TOKEN']);
 
 /**
  * Reads the configuration out of an environment.
@@ -154,6 +167,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     },
     checksAtOnce: data.MISSION_CHECKS_AT_ONCE ?? Math.max(1, availableParallelism() >> 1),
     checkMinutes: data.MISSION_CHECK_MINUTES,
+    githubToken: data.GITHUB_TOKEN ?? data.GH_TOKEN ?? null,
+    githubApi: data.MISSION_GITHUB_API,
     temporalCli: data.MC_TEMPORAL_CLI ?? null,
     cacheDir: data.MISSION_CACHE ?? join(cache, 'mission-control'),
     searchPath: data.PATH,
@@ -172,7 +187,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
 export const variablesOf =
   (home: string) =>
   (name: string): string | null =>
-    process.env[name] || keptLogin(home, name);
+    OWN.has(name) ? null : process.env[name] || keptLogin(home, name);
 
 /** Where a login is kept that only this user may read. */
 const loginFile = (home: string, name: string): string => join(home, 'logins', name);
@@ -214,6 +229,13 @@ function hidePassword(url = ''): string {
 function isPostgresUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : null;
   return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1;
+}
+
+/** Without encryption only on this machine: a token goes there. */
+function isApiUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isHere = ['localhost', '127.0.0.1', '[::1]'].includes(url?.hostname ?? '');
+  return url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isHere));
 }
 
 /** TEMPORAL_ADDRESS, or a profile with an address, names a server; other variables alone do not. */

@@ -210,7 +210,8 @@ export const ROUND_ENDS = ['accepted', 'revision', 'atCap', 'failed'] as const;
 export type RoundEnd = (typeof ROUND_ENDS)[number];
 
 export type LandingEnd = {
-  readonly kind: 'landed' | 'conflict' | 'atCap' | 'refused';
+  /** `waiting`: for its pull request; the same landing is asked for again when that has moved. */
+  readonly kind: 'landed' | 'conflict' | 'atCap' | 'refused' | 'waiting';
   readonly summary: string;
   readonly standing: Standing;
 };
@@ -291,6 +292,12 @@ export interface RunRef {
 
 export interface Landings {
   land(taskId: string, number: number, then: LandingThen): Promise<LandingEnd>;
+}
+
+/** Of a task that was cancelled while it waited for its pull request. */
+export interface Withdrawals {
+  /** Lands what was merged meanwhile, and tells so; else closes the pull request. */
+  withdraw(taskId: string, number: number, then: LandingThen): Promise<LandingEnd | null>;
 }
 
 export interface Upkeep {
@@ -399,6 +406,9 @@ export const updates = {
 export const runPromoted = defineSignal<[{ readonly run: string }]>('runPromoted');
 /** Policy or roster changed: decide admission again. */
 export const lookAgain = defineSignal('lookAgain');
+
+/** Something has happened to the pull request that the task waits for. */
+export const pullRequestMoved = defineSignal('pullRequestMoved');
 
 export const stateQuery = defineQuery<TaskState>('state');
 export const timelineQuery = defineQuery<string[]>('timeline');

@@ -11,6 +11,7 @@ import {
 import {
   DOORS,
   lookAgain,
+  pullRequestMoved,
   runPromoted,
   signals,
   stateQuery,
@@ -33,6 +34,7 @@ interface Hearer {
   granted(run: string): void;
   lookAgain(): Promise<void>;
   applied(message: VerbMessage, answer: VerbAnswer): void;
+  pullRequestMoved(): void;
   /** Whether a small step of the task itself is at work. */
   isStepping(): boolean;
 }
@@ -93,6 +95,10 @@ export function listen(before: Heard | null): Listening {
     mailbox.count++;
     return mailbox.inTurn(async () => (await registered()).lookAgain());
   };
+  const moved = async () => {
+    mailbox.count++;
+    (await registered()).pullRequestMoved();
+  };
   const state = () => {
     if (hearer === null) throw new Error('the task is not registered yet');
     return hearer.view.current();
@@ -100,6 +106,7 @@ export function listen(before: Heard | null): Listening {
   const timeline = () => hearer?.view.timeline() ?? [];
   setHandler(runPromoted, granted, { description: 'Not for people: a run may start.' });
   setHandler(lookAgain, again, { description: 'Not for people: a policy or the squad changed.' });
+  setHandler(pullRequestMoved, moved, { description: 'Not for people: something came of it.' });
   setHandler(stateQuery, state, { description: 'Where the task stands, and all its runs.' });
   setHandler(timelineQuery, timeline, { description: 'The history of the task, line by line.' });
   setDefaultSignalHandler((name) => {

@@ -1,5 +1,5 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { Landings, Runs, Steps, Upkeep } from '../src/contract.js';
+import type { Landings, Runs, Steps, Upkeep, Withdrawals } from '../src/contract.js';
 
 /**
  * Small database steps, idempotent by (task, step): a repeat after a crash finds what is there.
@@ -36,6 +36,15 @@ export const landings = proxyActivities<Landings>({
   heartbeatTimeout: '30s',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/** For somebody who waits: what the other side does not answer soon, upkeep finds out later. */
+export const withdrawals = proxyActivities<Withdrawals>({
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '60s',
+  heartbeatTimeout: '30s',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: { initialInterval: '1s', maximumAttempts: 2 },
 });
 
 /** One endless heartbeating activity: no events while it works. */

@@ -21,6 +21,7 @@ import { afterChecks, afterExecution, afterLanding, afterReview } from './course
 import { endOf, Over, Rejected, sayingWhy } from './endings.js';
 import { type Heard, listen } from './messages.js';
 import { landings, runs, steps } from './proxies.js';
+import { PullRequestWait } from './pull-request.js';
 import { untilStill } from './still.js';
 import { TaskRuns } from './task-runs.js';
 import { TaskView } from './task-view.js';
@@ -46,6 +47,7 @@ export class TaskLife {
   private landings = 0;
   /** The accepted result has no files and goes into no repository. */
   private wordsOnly = false;
+  private readonly pullRequest = new PullRequestWait();
   /** Set when a person cancels: whose decision the end is. */
   private cancel: TaskEnd | null = null;
   private isLong = false;
@@ -74,6 +76,7 @@ export class TaskLife {
         life.view.decided(life.admission);
       },
       applied: (message, answer) => life.heed(message, answer),
+      pullRequestMoved: () => life.pullRequest.moved(),
       isStepping: () => life.runs.isStepping,
     });
     return life;
@@ -163,24 +166,32 @@ export class TaskLife {
 
   /** Lands the accepted result; what landing cannot do waits for a person. */
   async land(cycle: number): Promise<'landed' | 'conflict' | 'superseded'> {
-    for (;;) {
+    for (let number = ++this.landings; ; ) {
       await condition(() => !this.view.paused);
-      const number = ++this.landings;
+      this.pullRequest.begin();
+      const then = afterLanding(this.nextExecution(cycle + 1));
       const land = this.wordsOnly ? steps.landWords : landings.land;
       const landing = land.executeWithOptions({ summary: `Landing ${number}` }, [
         this.view.taskId,
         number,
-        afterLanding(this.nextExecution(cycle + 1)),
+        then,
       ]);
       const end = await (this.wordsOnly ? this.runs.step(landing) : landing);
-      this.view.stand(end.standing);
+      const quietly = end.kind === 'waiting'; // what it waits for is told with it
+      this.view.stand(end.standing, { quietly });
       if (end.kind === 'landed') return 'landed';
-      this.runs.stand(end.standing);
+      this.runs.stand(end.standing, { quietly });
+      if (end.kind === 'waiting') {
+        this.view.waitsFor({ reason: 'pull-request', detail: end.summary });
+        await this.pullRequest.untilMoved(this.view, { number, then, isOver: () => this.isOver() });
+        continue; // the same landing, looked at again
+      }
       if (end.kind === 'conflict') return 'conflict';
       const resolution = await this.runs.resolved(stepName('LANDING', number), end.standing);
       if (resolution === 'accept') this.acceptedByPerson();
       if (resolution === 'reassign') return 'superseded';
       if (resolution === 'retry' && end.kind === 'atCap') return 'conflict';
+      number = ++this.landings;
     }
   }
 
@@ -254,6 +265,11 @@ export class TaskLife {
     const mayGoOn = this.cancel === null && !CancellationScope.current().consideredCancelled;
     if (!mayGoOn) this.inbox.close(false);
     return mayGoOn;
+  }
+
+  /** Cancelled, and not only stopped to go on in a new history. */
+  private isOver(): boolean {
+    return this.cancel !== null || !this.isLong;
   }
 
   /** A new history under the same id. The record is the truth: it is entered again from there. */

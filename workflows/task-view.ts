@@ -18,6 +18,11 @@ import { whatToDo } from './what-to-do.js';
 
 type Facts = Omit<TaskState, 'runs' | 'cycle' | 'waitingFor'>;
 
+interface Outside {
+  readonly reason: WaitReason;
+  readonly detail: string;
+}
+
 /** What people see of a task in Temporal: state, timeline, search attributes, current details. */
 export class TaskView {
   readonly taskId: string;
@@ -28,6 +33,8 @@ export class TaskView {
   /** Runs that were granted since: the record tells of them when they end. */
   private readonly working = new Set<string>();
   private readonly waiting = new Map<string, WaitReason | null>();
+  /** What the landing waits for outside. */
+  private outside: Outside | null = null;
   /** Of what was told, the latest. */
   private asOf = 0;
   private shown: Readonly<Record<string, string>> = {};
@@ -76,7 +83,14 @@ export class TaskView {
   ): void {
     if (this.isOvertaken(asOf)) return;
     this.record = runs;
+    this.outside = null;
     this.change({ status, blocked }, { quietly });
+  }
+
+  /** A landing that has to wait. */
+  waitsFor(outside: Outside): void {
+    this.outside = outside;
+    this.change({});
   }
 
   /** A run that stands in line. */
@@ -160,6 +174,7 @@ export class TaskView {
     if (isTerminal(status) || status === 'BLOCKED') return null;
     if (paused) return 'task-paused';
     if (status === 'INBOX') return 'approval';
+    if (status === 'LANDING' && this.outside !== null) return this.outside.reason;
     const queued = this.record.filter(({ state }) => state === 'QUEUED');
     return (
       queued.map(({ id }) => this.waiting.get(id) ?? null).find((each) => each !== null) ?? null
@@ -177,7 +192,9 @@ export class TaskView {
   private head() {
     const { number, label, title, status, blocked, rehearsed } = this.facts;
     const reason = this.waitingFor();
-    const waits = reason === null ? null : explainWait({ ...BARE, reason }, { label }).sentence;
+    const detail = reason === this.outside?.reason ? (this.outside?.detail ?? null) : null;
+    const wait = { ...BARE, detail, reason };
+    const waits = reason === null ? null : explainWait({ ...wait, reason }, { label }).sentence;
     return { number, title, status, blockedBy: blocked, rehearsed, waits };
   }
 

@@ -163,6 +163,10 @@ export const OF_TASKS: readonly Invariant[] = [
         when exists (select 1 from runs r where r.task_id = t.id and r.hold is not null)
           then 'holds a run and is not blocked'
         when t.paused then null
+        -- Somebody has to merge it; what cannot be looked at says so.
+        when t.status = 'LANDING' and exists (select 1 from pull_requests q
+          where q.task_id = t.id and q.state in ('opening', 'open')
+            and q.next_look_at > clock_timestamp() - interval '10 minutes') then null
         when t.status = 'LANDING' then case
           when t.status_since < clock_timestamp() - interval '1 hour' and not exists (
             select 1 from tasks o where o.status = 'LANDING' and o.status_since < t.status_since

@@ -36,12 +36,13 @@ export function openService({ config, place }: Surroundings): {
   };
 }
 
-async function openDesk(
-  { searchPath, registries }: Config,
-  { home }: Surroundings['place'],
-): Promise<RepositoryDesk> {
-  const { createRepositoryDesk } = await import('./repository-desk.js');
-  return createRepositoryDesk({ home, searchPath, registries });
+async function openDesk(config: Config, { home }: Surroundings['place']): Promise<RepositoryDesk> {
+  const [{ createRepositoryDesk }, { githubOf }] = await Promise.all([
+    import('./repository-desk.js'),
+    import('./github.js'),
+  ]);
+  const { searchPath, registries } = config;
+  return createRepositoryDesk({ home, searchPath, registries, github: githubOf(config, home) });
 }
 
 /** The database that is named, else the one of the stack; throws where there is none. */

@@ -1,4 +1,5 @@
 import type { CheckResult, Prepared } from '../domain/repository.js';
+import type { GitHub } from '../github/index.js';
 import type { Measurable, Measured, RepositoryDesk, Watching } from '../service/desk.js';
 import { ServiceError } from '../service/errors.js';
 import {
@@ -10,7 +11,9 @@ import {
 } from '../workspace/index.js';
 
 /** Looks after repositories on this machine, with the mirrors and the sandbox of its workers. */
-export function createRepositoryDesk(settings: WorkspaceSettings): RepositoryDesk {
+export function createRepositoryDesk(
+  settings: WorkspaceSettings & { readonly github: GitHub },
+): RepositoryDesk {
   const workspaces = createWorkspaces(settings);
   return {
     probe: (location, branch) => workspaces.probe(location, branch),
@@ -33,7 +36,7 @@ export function createRepositoryDesk(settings: WorkspaceSettings): RepositoryDes
         new Measurement(workspaces, copy, repository, watching).perform(),
       );
     },
-    opensPullRequests: async () => false,
+    whyNoPullRequests: (remote) => settings.github.whyNot(remote),
     async compare(source, from, to) {
       try {
         return await workspaces.diff(source, from, to);

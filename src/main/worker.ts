@@ -19,6 +19,7 @@ import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../contract.js';
 import { telemetryOf } from '../telemetry.js';
 import { createWorkspaces } from '../workspace/index.js';
 import { bundleWorkflows } from './bundle.js';
+import { githubOf } from './github.js';
 import { patiently } from './patience.js';
 import { reclaim, workerIdentity } from './reclaim.js';
 import { tellSandbox } from './sandbox-watch.js';
@@ -63,6 +64,7 @@ const deps = {
     registries: config.registries,
     sandbox: config.sandbox,
   }),
+  github: githubOf(config, config.home),
   backends: createBackends({
     scenarioFolder: config.scenarios,
     effectsLog: config.effectsLog,

@@ -65,8 +65,8 @@ export interface RepositoryDesk {
   checkCopies(probed: Probed, copies: readonly string[]): Promise<void>;
   /** Prepares a working copy of a commit, runs the checks in it, and removes it. */
   measure(repository: Measurable, watching: Watching): Promise<Measured>;
-  /** Whether results can become pull requests where this remote is. */
-  opensPullRequests(remote: string | null): Promise<boolean>;
+  /** Why results cannot become pull requests where this remote is; null when they can. */
+  whyNoPullRequests(remote: string | null): Promise<string | null>;
   /** What differs between two results; null where this machine does not have them both. */
   compare(source: ResultSource, from: string, to: string): Promise<string | null>;
   /** Removes the mirror of a repository that was not added after all. */

@@ -118,7 +118,11 @@ const OF_RECORDS: Partial<Record<DoorStage, (found: Records) => string>> = {
   },
   landing: (found) => {
     const { maxLandingCycles } = inForce(found, 'landing');
-    return `${counted(maxLandingCycles, 'conflict is', 'conflicts are')} worked on again`;
+    const again = `${counted(maxLandingCycles, 'conflict is', 'conflicts are')} worked on again`;
+    const { waiting, trouble } = found.facts.pullRequests;
+    if (waiting === 0) return again;
+    const wait = counted(waiting, 'pull request waits', 'pull requests wait');
+    return `${again}; ${wait} to be merged${trouble === null ? '' : ` (${trouble})`}`;
   },
   invariants: soundInvariants,
 };

@@ -22,6 +22,7 @@ export const DOOR_NAMES = [
   'no-sandbox',
   'squad-paused',
   'no-reviewer',
+  'pull-requests-refused',
   'invariant-broken',
 ] as const;
 export type DoorName = (typeof DOOR_NAMES)[number];
@@ -74,6 +75,7 @@ const STAGE_OF: Readonly<Record<string, DoorStage>> = {
   'squad-paused': 'limits',
   'limit-throttles': 'slot',
   'no-reviewer': 'reviewer',
+  'pull-requests-refused': 'landing',
   'invariant-broken': 'invariants',
 } satisfies Record<Exclude<DoorName, 'policy-disabled' | 'limit-zero'>, DoorStage>;
 

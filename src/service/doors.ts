@@ -39,6 +39,7 @@ export function doorsOfRecords(
     ...agents.flatMap((agent) => offWithWork(agent, settingOf)),
     ...withoutBackend(house, agents),
     ...unstarted(house),
+    ...withoutToken(house),
   ];
   const movedMs = (agent: string): number | null => {
     const seconds = active.flatMap((run) => (run.agent === agent ? [run.seconds] : []));
@@ -233,4 +234,11 @@ function unstarted({ unstarted: count }: HouseFacts): LockedDoor[] {
   if (count === 0) return [];
   const tasks = counted(count, 'filed task has', 'filed tasks have');
   return [lockedDoor('tasks-not-started', `${tasks} not been started`, 'mission repair')];
+}
+
+/** Who merges is a person; a token that is refused keeps even that from being seen. */
+function withoutToken({ pullRequests: { waiting, refused } }: HouseFacts): LockedDoor[] {
+  if (refused === null) return [];
+  const tasks = counted(waiting, 'task waits for a pull request', 'tasks wait for pull requests');
+  return [lockedDoor('pull-requests-refused', `${tasks}: ${refused}`, null)];
 }

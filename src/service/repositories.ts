@@ -15,7 +15,15 @@ import { filesToRead, type Proposal, proposeRecipe } from '../domain/recipe/prop
 import type { Baseline, LandingMode, Recipe } from '../domain/repository.js';
 import { nearest } from '../domain/text.js';
 import type { ServiceDeps } from './deps.js';
-import type { Located, Measurable, Measured, Probed, Tip, Watching } from './desk.js';
+import type {
+  Located,
+  Measurable,
+  Measured,
+  Probed,
+  RepositoryDesk,
+  Tip,
+  Watching,
+} from './desk.js';
 import { ServiceError } from './errors.js';
 
 export const listRepositories = ({ database }: ServiceDeps): Promise<RepositoryRow[]> =>
@@ -75,7 +83,7 @@ export async function examine(
   try {
     const tip = await saying(() => desk.tip({ id, location }, target, signal));
     checkTree(tip, given.wishes);
-    const landing = given.landing ?? (await usualLanding(deps, probed));
+    const landing = await landingOf(desk, probed, given.landing);
     const proposal = await propose(tip, given.wishes);
     return { id, name, location, target, landing, commit: tip.commit, proposal };
   } catch (error) {
@@ -172,8 +180,17 @@ export async function keepBaseline(
 export const forget = async ({ desk }: ServiceDeps, { id }: Located): Promise<void> =>
   (await desk()).forget(id);
 
-async function usualLanding({ desk }: ServiceDeps, { remote }: Probed): Promise<LandingMode> {
-  return (await (await desk()).opensPullRequests(remote)) ? 'pull-request' : 'branch';
+/** As a person wants it; else pull requests, where they can be opened. */
+async function landingOf(
+  desk: RepositoryDesk,
+  { remote }: Probed,
+  wanted: LandingMode | undefined,
+): Promise<LandingMode> {
+  if (wanted === 'branch' || wanted === 'merge') return wanted;
+  const why = await desk.whyNoPullRequests(remote);
+  if (why === null) return 'pull-request';
+  if (wanted === undefined) return 'branch';
+  throw new ServiceError('usage', `results cannot land as pull requests: ${why}`);
 }
 
 async function propose(tip: Tip, wishes: Wishes): Promise<Proposal> {

@@ -133,6 +133,12 @@ function waitOf(task: TaskRow, { workerLives, agents }: Around): Wait | null {
   if (queued !== undefined) return asWait(queued, task, agents);
   if (task.paused && task.active === 0) return wait('task-paused', { since });
   if (workerLives === false) return wait('no-worker', { since });
+  if (task.status === 'LANDING' && task.pullRequest !== null) {
+    const { url, detail, trouble } = task.pullRequest;
+    const says = trouble?.says ?? detail;
+    const said = url === null ? says : `${url}${says === null ? '' : ` (${says})`}`;
+    return wait('pull-request', { since, detail: said });
+  }
   const { landingsAhead: ahead, granted } = task;
   if (ahead > 0) {
     return wait('landing-queue', { since, place: { position: ahead + 1, of: ahead + 1 } });

@@ -1,4 +1,5 @@
 /** What can go wrong in the workspace, as types. Every message names what failed and what to do. */
+import { visible } from '../domain/text.js';
 
 /**
  * A git command that ended badly. `command` carries no credentials, `stderr` is cut to 4,000
@@ -34,16 +35,38 @@ export const TREE_REFUSALS = [
 ] as const;
 export type TreeRefusal = (typeof TREE_REFUSALS)[number];
 
-/** The agent's files cannot be kept as they are; `path` is relative to the working copy. */
-export class RefusedTree extends Error {
-  override readonly name = 'RefusedTree';
+/** One path that cannot be kept as it is. */
+export interface Finding {
+  /** Relative to the working copy. */
   readonly path: string;
   readonly reason: TreeRefusal;
+  /** Goes on after the path, as in `is a symbolic link to …; link within it`. */
+  readonly why: string;
+}
 
-  constructor(path: string, reason: TreeRefusal, sentence: string) {
-    super(`${path}: ${sentence}`);
+/** So many are named in the message; all are in the list. */
+const NAMED_MAX = 20;
+
+/** The agent's files cannot be kept as they are, for everything that `findings` lists. */
+export class RefusedTree extends Error {
+  override readonly name = 'RefusedTree';
+  /** Of the first finding. */
+  readonly path: string;
+  readonly reason: TreeRefusal;
+  readonly findings: readonly [Finding, ...Finding[]];
+
+  constructor(path: string, reason: TreeRefusal, why: string, others: readonly Finding[] = []) {
+    const findings = [{ path, reason, why }, ...others] as const;
+    const named = findings.slice(0, NAMED_MAX).map((each) => `${visible(each.path)}: ${each.why}`);
+    const more = findings.length - named.length;
+    super([...named, ...(more > 0 ? [`and ${more} more`] : [])].join('\n'));
     this.path = path;
     this.reason = reason;
+    this.findings = [...findings] as [Finding, ...Finding[]];
+  }
+
+  static of([first, ...others]: readonly [Finding, ...Finding[]]): RefusedTree {
+    return new RefusedTree(first.path, first.reason, first.why, others);
   }
 }
 

@@ -14,9 +14,10 @@ import { checkCopies, listFiles, readText } from './look.js';
 import { withLooseCopy } from './loose-copy.js';
 import type { Copy } from './marker.js';
 import { dropRefs, refresh, repositorySource, tidyMirror, type Workshop } from './mirror.js';
-import type { Repository, Source } from './names.js';
+import { branchName, type Repository, type Source } from './names.js';
 import { probeRepository } from './probe.js';
 import { type CommandRequest, killOrphans, listMarked, runCommand, runMark } from './process.js';
+import { findClash, originOf, type PublishRequest, publish } from './publish.js';
 import { createSandbox, type SandboxSettings } from './sandbox/index.js';
 import type { ProgramRequest } from './sandbox/program.js';
 import { dropSetupsOf, tidySetups } from './setup/cache.js';
@@ -108,9 +109,19 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     killOrphans,
     listMarked,
     land: (request: LandingRequest) => land(workshop, request),
+    ...publishing(workshop),
     ...tidying(workshop),
   };
 }
+
+/** The verbs by which work comes to where a repository was cloned from. */
+const publishing = (workshop: Workshop) => ({
+  /** What a repository was cloned from; see `originOf`. */
+  origin: (location: string) => originOf(workshop, location),
+  publish: (request: PublishRequest) => publish(workshop, request),
+  findClash: (request: Parameters<typeof findClash>[1]) => findClash(workshop, request),
+  branchOf: branchName,
+});
 
 /** The verbs by which nothing stays that nobody needs. */
 function tidying(workshop: Workshop) {

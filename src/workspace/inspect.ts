@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import { RefusedTree } from './errors.js';
+import { visible } from '../domain/text.js';
+import { type Finding, RefusedTree } from './errors.js';
 import type { Git } from './git.js';
 import type { Copy } from './marker.js';
 import type { Workshop } from './mirror.js';
@@ -35,12 +36,14 @@ export async function refuseBadChanges(
     copy.merging === null ? null : await listChanges(git, mirror, copy.merging, commit);
   const news = new Set(merged?.map((change) => change.path));
   const own = merged === null ? changes : changes.filter((change) => news.has(change.path));
-  for (const change of own) refuseName(change);
-  await refuseSizes(git, mirror, own, blobBytesMax);
+  const found = [...own.flatMap(oddName), ...(await tooLargeOf(git, mirror, own, blobBytesMax))];
   for (const change of own) {
-    if (change.mode === '120000') await refuseLink(git, mirror, change);
-    if (posix.basename(change.path) === '.gitattributes') await refuseFilter(git, mirror, change);
+    if (change.mode === '120000') found.push(...(await linkOut(git, mirror, change)));
+    if (posix.basename(change.path) !== '.gitattributes') continue;
+    found.push(...(await newFilter(git, mirror, change)));
   }
+  const [first, ...others] = found;
+  if (first !== undefined) throw RefusedTree.of([first, ...others]);
 }
 
 async function listChanges(git: Git, mirror: string, from: string, to: string): Promise<Change[]> {
@@ -56,53 +59,71 @@ async function listChanges(git: Git, mirror: string, from: string, to: string): 
   return changes;
 }
 
-const OWN_NAMES = ['.git', '.gitmodules', '.gitattributes', '.gitignore', '.mailmap'];
-
 /** The refusal of a file that is too large to keep. */
-export function tooLarge(path: string, bytes: number, limit: number): RefusedTree {
-  const sentence = `holds ${bytes} bytes, more than the limit of ${limit}; remove or ignore it`;
-  return new RefusedTree(path, 'blob-too-large', sentence);
+export const tooLarge = (path: string, bytes: number, limit: number): RefusedTree =>
+  RefusedTree.of([largeFile(path, bytes, limit)]);
+
+const largeFile = (path: string, bytes: number, limit: number): Finding => ({
+  path,
+  reason: 'blob-too-large',
+  why: `holds ${bytes} bytes, more than the limit of ${limit}; remove or ignore it`,
+});
+
+const OWN_NAMES = ['.git', '.gitmodules', '.gitattributes', '.gitignore', '.mailmap'];
+/** What Windows calls such a file for short. */
+const SHORT_NAME = /^\.?(?:git|gitmod|gi[0-9a-f]{4}|gitatt|gitign|mailma)~\d+$/;
+/** Macs pass over these in a name; and Windows over what follows a colon, dots and blanks. */
+const PASSED_OVER = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]|::?\$.*$|[. ]+$/gu;
+
+const plainName = (part: string): string =>
+  part.normalize('NFKC').replace(PASSED_OVER, '').toLowerCase();
+
+function isGitFolder(part: string): boolean {
+  const plain = plainName(part);
+  return plain === '.git' || SHORT_NAME.test(plain);
 }
 
-function refuseName({ path, mode }: Change): void {
+function oddName({ path, mode }: Change): Finding[] {
   if (mode === '160000') {
-    throw new RefusedTree(path, 'submodule', 'is a repository of its own; remove its .git folder');
+    const why = 'is a repository of its own; remove its .git folder';
+    return [{ path, reason: 'submodule', why }];
   }
   if (path === '.gitmodules') {
-    throw new RefusedTree(path, 'submodule', 'would add submodules, which are not supported');
+    const why = 'would add submodules, which are not supported';
+    return [{ path, reason: 'submodule', why }];
   }
-  for (const part of path.split('/')) {
-    const plain = part.toLowerCase();
-    const odd = plain === '.git' || plain === 'git~1';
-    if (odd || (OWN_NAMES.includes(plain) && part !== plain)) {
-      const sentence = `has the part ${part}, which git may take for its own; rename it`;
-      throw new RefusedTree(path, 'git-path', sentence);
-    }
-  }
+  // To Windows a backslash divides folders.
+  const odd = path.split(/[/\\]/).find((part) => {
+    const plain = plainName(part);
+    return isGitFolder(part) || (OWN_NAMES.includes(plain) && part !== plain);
+  });
+  if (odd === undefined) return [];
+  const why = `has the part ${visible(odd)}, which git may take for its own; rename it`;
+  return [{ path, reason: 'git-path', why }];
 }
 
-async function refuseSizes(
+async function tooLargeOf(
   git: Git,
   mirror: string,
   changes: readonly Change[],
   limit: number,
-): Promise<void> {
+): Promise<Finding[]> {
   const args = ['cat-file', '--batch-check=%(objectsize)'];
-  const input = changes.map((change) => `${change.after}\n`).join('');
+  const files = changes.filter(({ mode }) => mode !== '160000');
+  const input = files.map((change) => `${change.after}\n`).join('');
   const { stdout } = await git.run({ args, cwd: mirror, gitDir: mirror, input });
   const sizes = stdout.split('\n').map(Number);
-  for (const [i, { path }] of changes.entries()) {
-    const bytes = sizes[i] ?? 0;
-    if (bytes <= limit) continue;
-    throw tooLarge(path, bytes, limit);
-  }
+  return files.flatMap(({ path }, index) => {
+    const bytes = sizes[index] ?? 0;
+    return bytes <= limit ? [] : [largeFile(path, bytes, limit)];
+  });
 }
 
-async function refuseLink(git: Git, mirror: string, { path, after }: Change): Promise<void> {
+async function linkOut(git: Git, mirror: string, { path, after }: Change): Promise<Finding[]> {
   const target = (await readBlob(git, mirror, after)).toString('utf8');
-  if (staysInside(path, target)) return;
-  const sentence = `is a symbolic link to ${target}, out of the working copy; link within it`;
-  throw new RefusedTree(path, 'symlink-out-of-tree', sentence);
+  if (staysInside(path, target)) return [];
+  const why = `is a symbolic link to ${visible(target)}, out of the working copy; link within it`;
+  return [{ path, reason: 'symlink-out-of-tree', why }];
 }
 
 /**
@@ -116,10 +137,10 @@ function staysInside(path: string, target: string): boolean {
   if (firstName >= 0 && parts.lastIndexOf('..') > firstName) return false;
   const reached = posix.normalize(posix.join(posix.dirname(path), target));
   const [first] = reached.split('/');
-  return first !== '..' && first?.toLowerCase() !== '.git';
+  return first !== '..' && !isGitFolder(first ?? '');
 }
 
-async function refuseFilter(git: Git, mirror: string, change: Change): Promise<void> {
+async function newFilter(git: Git, mirror: string, change: Change): Promise<Finding[]> {
   const filters = async (id: string) =>
     /^0+$/.test(id)
       ? []
@@ -129,9 +150,10 @@ async function refuseFilter(git: Git, mirror: string, change: Change): Promise<v
           .filter((line) => /\sfilter(?:=|\s|$)/.test(line));
   const known = await filters(change.before);
   const added = (await filters(change.after)).find((line) => !known.includes(line));
-  if (added === undefined) return;
-  const sentence = `adds a filter (${added.trim()}), which would run a program; remove that line`;
-  throw new RefusedTree(change.path, 'attributes-filter', sentence);
+  if (added === undefined) return [];
+  const line = visible(added.trim());
+  const why = `adds a filter (${line}), which would run a program; remove that line`;
+  return [{ path: change.path, reason: 'attributes-filter', why }];
 }
 
 async function readBlob(git: Git, mirror: string, id: string): Promise<Buffer> {

@@ -224,7 +224,7 @@ async function fetchIntoMirror(
 ): Promise<void> {
   const mirror = mirrorPath(home, copy.source);
   const options = ['--quiet', '--force', '--no-tags', '--no-write-fetch-head', '--no-auto-gc'];
-  const refspec = `HEAD:${ref}`;
+  const refspec = `${commit}:${ref}`; // by its id: whatever HEAD names by then
   try {
     await git.run({
       args: ['fetch', ...options, UPLOAD_PACK, '--', copyGitDir(copy), refspec],

@@ -20,10 +20,10 @@ beforeAll(async () => {
   await house.worker.stop();
   const { address, namespace } = temporal();
   connection = await NativeConnection.connect({ address });
-  const { database, workspaces, taskQueue } = house;
+  const { database, workspaces, github, taskQueue } = house;
   const backends = createBackends({ scenarioFolder: null, effectsLog: null });
   const checks = { atOnce: 1, timeLimitMs: 30_000 };
-  const deps = { database, workspaces, taskQueue, backends, checks, worker: 'late' };
+  const deps = { database, workspaces, github, taskQueue, backends, checks, worker: 'late' };
   const activities = createActivities(deps);
   worker = await Worker.create({
     ...{ connection, namespace, taskQueue, workflowBundle: workflowBundle() },

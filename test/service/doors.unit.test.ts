@@ -13,6 +13,7 @@ const house = (differences: Partial<HouseFacts> = {}): HouseFacts => ({
   rehearsing: true,
   lastTasks: [],
   unstarted: 0,
+  pullRequests: { waiting: 0, refused: null, trouble: null },
   open: 0,
   bound: { cluster: null, namespace: null },
   ...differences,

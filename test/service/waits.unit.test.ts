@@ -31,6 +31,7 @@ const row = (differences: Partial<TaskRow> = {}): TaskRow => ({
   doing: null,
   granted: null,
   landingsAhead: 0,
+  pullRequest: null,
   workTokens: 0,
   createdAt: LONG_AGO,
   statusSince: LONG_AGO,

@@ -26,11 +26,16 @@ export const HOUSE: Readonly<Record<string, Room>> = {
   },
   agents: { house: ['domain'], packages: ['@anthropic-ai/sdk', 'zod', 'execa'], node: true },
   workspace: { house: ['domain'], packages: ['execa', 'zod'], node: true },
+  github: {
+    house: ['domain'],
+    packages: ['@octokit/core', '@octokit/plugin-rest-endpoint-methods', 'zod'],
+    node: true,
+  },
   // As a library it finds its server by itself: through config, which alone reads the environment.
   client: { house: ['config', ...CORE], packages: ['@temporalio/client', 'uuidv7'], node: true },
   drizzle: { house: CORE, packages: ['drizzle-orm', 'postgres', 'uuidv7'], node: true },
   activities: {
-    house: ['agents', 'workspace', 'drizzle', ...CORE],
+    house: ['agents', 'workspace', 'github', 'drizzle', ...CORE],
     // The client is Temporal's own, from the activity's context; its errors are told apart here.
     packages: ['@temporalio/activity', '@temporalio/client', 'zod', 'uuidv7'],
     node: true,

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import type { Pace } from '../../activities/deps.js';
 import { connect, type Database } from '../../drizzle/db.js';
 import { createBackends } from '../../src/agents/index.js';
 import { UPKEEP_ID, UPKEEP_WORKFLOW } from '../../src/contract.js';
 import type { SandboxLevel } from '../../src/domain/sandbox.js';
+import { createGitHub, type GitHub } from '../../src/github/index.js';
 import { tellSandbox } from '../../src/main/sandbox-watch.js';
 import { createTaskWorker } from '../../src/main/task-worker.js';
 import { createWorkspaces, type Workspaces } from '../../src/workspace/index.js';
@@ -19,6 +21,7 @@ export interface House {
   readonly databaseUrl: string;
   readonly home: string;
   readonly workspaces: Workspaces;
+  readonly github: GitHub;
   readonly taskQueue: string;
   /** Starts another worker, after `worker.shutdown()` of the first. */
   startWorker(): Promise<RunningWorker>;
@@ -46,7 +49,13 @@ export interface HouseOptions {
   readonly over?: House;
   /** Its own unless set. The files of one vitest worker, which share a namespace, run in turn. */
   readonly taskQueue?: string;
+  /** Where pull requests are opened, and the token for it. */
+  readonly github?: { readonly apiUrl: string; readonly token: string | null };
+  readonly pace?: Pace;
 }
+
+/** Nobody answers there, and no token is read out of the environment of the tests. */
+const NO_GITHUB = { apiUrl: 'http://127.0.0.1:9', token: null };
 
 let count = 0;
 // What is expected to go wrong is told by the tests, not by the runtime.
@@ -70,26 +79,30 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const variable = (name: string) => variables[name] ?? null;
   const backends = createBackends({ scenarioFolder: null, effectsLog, variable });
   const checks = { atOnce: 1, timeLimitMs: 30_000 };
+  const { apiUrl, token: environment } = options.github ?? NO_GITHUB;
+  const github = createGitHub({ apiUrl, environment, file: join(home, 'github-token') });
+  const pace = options.pace ? { pace: options.pace } : {};
   const started: RunningWorker[] = [];
 
   const startWorker = async (): Promise<RunningWorker> => {
     const native = await NativeConnection.connect({ address });
-    const deps = { database, workspaces, backends, taskQueue, checks, worker: `test-${++count}` };
-    const worker = await createTaskWorker({
+    const worker = `test-${++count}`;
+    const deps = { database, workspaces, backends, github, taskQueue, checks, worker, ...pace };
+    const made = await createTaskWorker({
       connection: native,
       namespace,
       workflowBundle: workflowBundle(),
       deps,
     });
-    const running = worker.run();
+    const running = made.run();
     if (sandbox ?? searchPath) await tellSandbox(deps, over.signal);
     let stopped: Promise<void> | null = null;
     const stop = async () => {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      if (made.getState() === 'RUNNING') made.shutdown();
       await running;
       await native.close();
     };
-    const one = { worker, stop: () => (stopped ??= stop()) };
+    const one = { worker: made, stop: () => (stopped ??= stop()) };
     started.push(one);
     return one;
   };
@@ -104,6 +117,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     databaseUrl: url,
     home,
     workspaces,
+    github,
     taskQueue,
     startWorker,
     worker,

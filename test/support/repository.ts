@@ -18,7 +18,7 @@ export interface Repository {
 }
 
 export interface RepositoryOptions {
-  readonly landing?: 'branch' | 'merge';
+  readonly landing?: 'branch' | 'merge' | 'pull-request';
   readonly provenance?: 'person' | 'demo' | 'test';
   readonly recipe?: Partial<Recipe>;
   /** What else it begins with. */

@@ -18,6 +18,12 @@ const REFUSED: [string, string, Plant][] = [
   ['git-path', 'deep/.Git', (root) => write(root, { 'deep/.Git': 'x' })],
   ['git-path', 'git~1', (root) => write(root, { 'git~1': 'x' })],
   ['git-path', '.GitAttributes', (root) => write(root, { '.GitAttributes': 'x' })],
+  ['git-path', '.git~1', (root) => write(root, { '.git~1': 'x' })],
+  ['git-path', 'GITMOD~1', (root) => write(root, { 'GITMOD~1': 'x' })],
+  ['git-path', 'deep/.g\u200cit/config', (root) => write(root, { 'deep/.g\u200cit/config': 'x' })],
+  ['git-path', '.gitattributes ', (root) => write(root, { '.gitattributes ': 'x' })],
+  ['git-path', '.git\ufeffmodules', (root) => write(root, { '.git\ufeffmodules': 'x' })],
+  ['symlink-out-of-tree', 'link', (root) => link(root, 'link', 'GIT~1/config')],
   ['blob-too-large', 'big.bin', (root) => write(root, { 'big.bin': 'x'.repeat(5000) })],
   ['attributes-filter', '.gitattributes', (root) => attributes(root, '*.js filter=evil\n')],
 ];
@@ -62,6 +68,20 @@ test.each(REFUSED)('%s: %s is refused, and mended it is kept', async (reason, pa
   const { commit } = await workspaces.snapshot(copy, 'Mended', options);
   expect(git(mirror, 'diff', '--name-only', from, commit)).toBe('fine.txt');
   expect(git(mirror, 'rev-list', '--count', `${from}..${commit}`)).toBe('1');
+});
+
+test('all that is found is told, path by path', async () => {
+  const { workspaces, work } = await bench();
+  const { copy } = await work({});
+  link(copy.path, 'out', '/etc/passwd');
+  write(copy.path, { '.GitIgnore': 'x', '.gitattributes': '*.js filter=evil\n' });
+  const error = await workspaces.snapshot(copy, 'Work').catch((thrown) => thrown);
+  expect(error.findings.map(({ path, reason }: RefusedTree) => `${path} ${reason}`)).toEqual([
+    '.GitIgnore git-path',
+    '.gitattributes attributes-filter',
+    'out symlink-out-of-tree',
+  ]);
+  expect(error.message.split('\n')).toHaveLength(3);
 });
 
 test('what stays inside is kept: links within the tree, attributes without a filter', async () => {
