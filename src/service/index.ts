@@ -113,22 +113,7 @@ export const createService = (deps: ServiceDeps) => ({
     edit: (name: string, text: string, why: string) => editRole(deps, name, text, why),
     rollback: (name: string, to?: string, reason?: string) => rollbackRole(deps, name, to, reason),
   },
-  repositories: {
-    list: () => listRepositories(deps),
-    show: (name: string) => showRepository(deps, name),
-    /** What a repository is and proposes. It is added, or forgotten, after that. */
-    examine: (given: NewRepository, signal: AbortSignal) => examine(deps, given, signal),
-    add: (examined: Examined, recipe: Recipe, baseline: Baseline | null) =>
-      add(deps, examined, recipe, baseline),
-    forget: (repository: Located) => forget(deps, repository),
-    examineChange: (name: string, given: RepositoryChange, signal: AbortSignal) =>
-      examineChange(deps, name, given, signal),
-    change: (name: string, given: RepositoryChange, why: string) => change(deps, name, given, why),
-    /** Runs setup and checks on a commit, and keeps nothing. */
-    measure: (given: Measurable, watching: Watching) => measure(deps, given, watching),
-    keepBaseline: (repository: RepositoryRow, recipe: Recipe, baseline: Baseline) =>
-      keepBaseline(deps, repository, recipe, baseline),
-  },
+  repositories: repositoryVerbs(deps),
   pause: (paused: boolean, why: string) => pauseSquad(deps, paused, why),
   status: () => status(deps),
   doctor: {
@@ -137,4 +122,21 @@ export const createService = (deps: ServiceDeps) => ({
     canary: (options: CanaryOptions) => sendCanary(deps, options),
   },
   repair: () => repair(deps),
+});
+
+const repositoryVerbs = (deps: ServiceDeps) => ({
+  list: () => listRepositories(deps),
+  show: (name: string) => showRepository(deps, name),
+  /** What a repository is and proposes. It is added, or forgotten, after that. */
+  examine: (given: NewRepository, signal: AbortSignal) => examine(deps, given, signal),
+  add: (examined: Examined, recipe: Recipe, baseline: Baseline | null) =>
+    add(deps, examined, recipe, baseline),
+  forget: (repository: Located) => forget(deps, repository),
+  examineChange: (name: string, given: RepositoryChange, signal: AbortSignal) =>
+    examineChange(deps, name, given, signal),
+  change: (name: string, given: RepositoryChange, why: string) => change(deps, name, given, why),
+  /** Runs setup and checks on a commit, and keeps nothing. */
+  measure: (given: Measurable, watching: Watching) => measure(deps, given, watching),
+  keepBaseline: (repository: RepositoryRow, recipe: Recipe, baseline: Baseline) =>
+    keepBaseline(deps, repository, recipe, baseline),
 });
