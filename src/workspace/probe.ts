@@ -209,7 +209,7 @@ export async function refuseUnsupported(
   if (found.exitCode !== 0) return;
   const [named = ''] = found.stdout.split('\0');
   const sentence =
-    `keeps files in Git LFS (${named.replace(`${commit}:`, '')}), which is not supported yet, with ` +
+    `keeps files in Git LFS (${named.replace(`${commit}:`, '')}), which is not supported, with ` +
     'or without the package git-lfs: agents would work on pointers in place of files';
   throw new RepositoryError(location, 'lfs', sentence);
 }

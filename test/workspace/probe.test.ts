@@ -109,7 +109,7 @@ const UNUSABLE: [string, string, () => string][] = [
   ],
   [
     'lfs',
-    'keeps files in Git LFS (assets/.gitattributes), which is not supported yet',
+    'keeps files in Git LFS (assets/.gitattributes), which is not supported',
     () => {
       const path = personsRepository();
       write(path, { 'assets/.gitattributes': '*.psd filter=lfs diff=lfs merge=lfs -text\n' });
