@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -56,6 +56,7 @@ interface Talk {
   reviews: Saying[];
 }
 
+/** @param home a folder of its own, removed at the end */
 export async function openGitHub(home: string): Promise<FakeGitHub> {
   const token = 'ghp_canary0000000000000000000000000000';
   const root = join(home, 'github');
@@ -269,6 +270,7 @@ export async function openGitHub(home: string): Promise<FakeGitHub> {
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
+      rmSync(home, { recursive: true, force: true });
     },
   };
   return self;
