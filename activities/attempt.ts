@@ -30,12 +30,7 @@ export interface Workplace {
 export class SetupFailed extends Error {}
 
 /** Opens the copy, at the checkpoint, else the work so far, else the base; and prepares it. */
-export async function openWorkplace(
-  deps: Deps,
-  go: Go,
-  signal: AbortSignal,
-  progress: Progress,
-): Promise<Workplace> {
+export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Promise<Workplace> {
   const { brief, checkpoint } = go;
   const base = brief.baseCommit ?? (await baseOf(deps, brief, signal));
   const feedback = brief.landingFeedback;
@@ -44,7 +39,7 @@ export async function openWorkplace(
   const merging = merges ? (feedback?.target ?? null) : null;
   const { copy, conflicts } = await openCopyAt(deps, go, from, signal, merging);
   try {
-    if (!brief.run.byChecks) await prepareFor(deps, brief, copy, signal, progress);
+    if (!brief.run.byChecks) await prepareFor(deps, brief, copy, signal);
   } catch (error) {
     await deps.workspaces.dropCopy(copy);
     throw error;
@@ -76,7 +71,6 @@ async function prepareFor(
   { repository, task, run }: RunBrief,
   copy: Copy,
   signal: AbortSignal,
-  progress: Progress,
 ): Promise<void> {
   if (repository === null) return;
   const { id, recipe, location } = repository;
@@ -85,7 +79,6 @@ async function prepareFor(
     repositoryId: id,
     taskId: task.id,
     offline: run.kind === 'REVIEW',
-    onLine: (text) => progress.tell({ kind: 'log', source: 'setup', text }),
   });
   if (prepared.kind === 'failed') throw new SetupFailed(prepared.output);
 }
@@ -135,8 +128,10 @@ export async function converse(
       async checkpoint(turn, transcript) {
         try {
           const name = `${turnName(go.brief)}, turn ${turn}`;
-          const { commit } = await deps.workspaces.snapshot(copy, name, { signal });
-          await progress.store({ turn, commit, transcript });
+          const { commit, findings } = await keepOf(deps, go, copy, name, signal);
+          const before = progress.checkpoint?.findings ?? [];
+          const found = [...new Set([...before, ...findings])];
+          await progress.store({ turn, commit, transcript, findings: found });
           beating.show({ attempt: go.attempt, turn, commit });
         } catch (error) {
           ours = error;
@@ -173,6 +168,18 @@ async function surroundingsOf(deps: Deps, { brief, attempt }: Go) {
   if (level.kind === 'refused') throw new Error(level.message); // it held a moment ago
   await noteRunSandbox(deps.database, brief.run.id, attempt, level.recorded);
   return level.level;
+}
+
+/** Of work what may be kept is, and the rest is told; a reviewer leaves nothing behind. */
+async function keepOf(
+  { workspaces }: Deps,
+  { brief }: Go,
+  copy: Copy,
+  name: string,
+  signal: AbortSignal,
+) {
+  if (brief.run.kind === 'EXECUTION') return workspaces.keep(copy, name, { signal });
+  return { ...(await workspaces.snapshot(copy, name, { signal })), findings: [] };
 }
 
 /** How a checkpoint's commit is called in the person's history. */

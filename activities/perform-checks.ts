@@ -33,6 +33,8 @@ export function performChecks(
     failed: opening(then.failed),
     unprepared: opening(then.unprepared),
     async work(go, place, beating, progress) {
+      const refused = refusedOf(go, place.base);
+      if (refused !== null) return judged(go, refused, then);
       const bench = new Bench(deps, go, place, beating, progress);
       const onWait = () => bench.say('waits for other checks on this machine');
       const { signal } = beating;
@@ -85,6 +87,13 @@ function checkedOf(
 ): Checked {
   const compared = first.map((one) => compareCheck(one, baseline, again.get(one.command) ?? null));
   return { commit, base, compared, findings: [], earlier: earlierOf(brief) };
+}
+
+/** Work of which something was left out is sent back for that: as it is, nobody meant it. */
+function refusedOf({ brief }: Go, base: string): Checked | null {
+  const { commit, findings } = brief.work ?? { commit: base, findings: [] };
+  if (findings.length === 0) return null;
+  return { commit, base, compared: [], findings, earlier: earlierOf(brief) };
 }
 
 /** What runs by checks have found before, and is not answered. */

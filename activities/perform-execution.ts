@@ -7,7 +7,14 @@ import { clean, firstLine, utf8Bytes } from '../src/domain/text.js';
 import { converse, type Workplace } from './attempt.js';
 import { type Deps, opening } from './deps.js';
 import { guidesFor } from './guides.js';
-import { type Closing, type Craft, type Go, performRun, unfinished } from './perform-run.js';
+import {
+  type Closing,
+  type Craft,
+  failedBy,
+  type Go,
+  performRun,
+  unfinished,
+} from './perform-run.js';
 import type { Progress } from './progress.js';
 
 /** An execution: the agent works in its copy; the result is the commit, the diff and the report. */
@@ -20,17 +27,19 @@ export function performExecution(deps: Deps, run: RunRef, then: ExecutionThen): 
       const request = requestFor(go, place, guides, progress);
       const ended = await converse(deps, beating, go, request, place, progress);
       if (ended.kind !== 'finished') return unfinished(ended, craft);
-      const { commit } = await deps.workspaces.snapshot(place.copy, neutral(ended.report), {
-        signal: beating.signal,
-      });
+      const { signal } = beating;
+      const kept = await deps.workspaces.keep(place.copy, neutral(ended.report), { signal });
+      const { commit } = kept;
+      const findings = [...new Set([...(progress.checkpoint?.findings ?? []), ...kept.findings])];
       const diff = await deps.workspaces.diff(place.source, place.base, commit);
+      const checks = go.brief.repository?.recipe.checks ?? [];
       // Without a change there is nothing that could fail anew.
-      const isChecked =
-        (go.brief.repository?.recipe.checks.length ?? 0) > 0 &&
-        commit !== place.base &&
-        then.toCheck !== undefined;
-      const outcome = isChecked ? 'toCheck' : 'succeeded';
-      return succeeded(ended, diff, commit, then, outcome);
+      const isToCheck = findings.length > 0 || (checks.length > 0 && commit !== place.base);
+      const outcome = isToCheck && then.toCheck !== undefined ? 'toCheck' : 'succeeded';
+      if (findings.length > 0 && outcome === 'succeeded') {
+        return failedBy('refused-tree', findings.join('\n'), craft);
+      }
+      return { ...succeeded(ended, diff, commit, then, outcome), findings };
     },
   };
   return performRun(deps, run, craft);

@@ -84,7 +84,7 @@ async function closingOf(
   try {
     const refused = await refusedHere(deps, go);
     if (refused !== null) return unfinished(refused, craft);
-    place = await openWorkplace(deps, go, beating.signal, progress);
+    place = await openWorkplace(deps, go, beating.signal);
     return await craft.work(go, place, beating, progress);
   } catch (error) {
     await progress.leave();

@@ -271,6 +271,8 @@ export const runs = pgTable(
     bytesProduced: integer('bytes_produced'),
     bytesHandedOver: integer('bytes_handed_over'),
     outputCommit: text('output_commit'),
+    /** What was left out of the work, since no result may hold it. */
+    findings: jsonb('findings').$type<string[]>().notNull().default([]),
     reviewedRunId: uuid('reviewed_run_id').$type<RunId>(),
     reviewedCommit: text('reviewed_commit'),
     /** What became of the follow-ups that its verdict asked for. */

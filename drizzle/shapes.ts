@@ -86,6 +86,8 @@ export interface RunBrief {
     readonly bytes: number;
     /** What the checks of the repository came to on it; null: it has none. */
     readonly checks: string | null;
+    /** What was left out of it, since no result may hold it. */
+    readonly findings: readonly string[];
   } | null;
   readonly guidance: readonly { by: string; text: string }[];
   readonly landingFeedback: {
@@ -106,6 +108,8 @@ export interface StoredCheckpoint {
   readonly turn: number;
   readonly commit: string;
   readonly transcript: unknown;
+  /** What was left out of the work, since no result may hold it. */
+  readonly findings?: readonly string[];
 }
 
 export type Started =
@@ -144,6 +148,8 @@ export interface RunClosing {
   readonly bytesProduced?: number;
   readonly bytesHandedOver?: number;
   readonly commit?: string;
+  /** What was left out of an execution's work: the review by checks tells it. */
+  readonly findings?: readonly string[];
   readonly reviewedRun?: string;
   readonly reviewedCommit?: string;
   readonly verdict?: Verdict;

@@ -1,7 +1,8 @@
 -- Machine checks as the first review: runs by nobody in the roster. They take no slot of an agent, no
 -- run and no token of a day; how many of them run at once is the machine's to say.
 
-alter table runs add column by_checks boolean not null default false;
+alter table runs add column by_checks boolean not null default false,
+  add column findings jsonb not null default '[]';
 --> statement-breakpoint
 alter table runs add constraint runs_by_checks check (not by_checks
   or kind = 'REVIEW' and agent_id is null and by_person is null and not charged and estimate = 0);
@@ -244,7 +245,8 @@ begin
       diff_sha = v_texts[2], commands_sha = v_texts[3],
       bytes_produced = (p ->> 'bytesProduced')::integer,
       bytes_handed_over = (p ->> 'bytesHandedOver')::integer, output_commit = p ->> 'commit',
-      reviewed_run_id = (p ->> 'reviewedRun')::uuid, reviewed_commit = p ->> 'reviewedCommit'
+      reviewed_run_id = (p ->> 'reviewedRun')::uuid, reviewed_commit = p ->> 'reviewedCommit',
+      findings = coalesce(p -> 'findings', '[]')
     where id = v_run;
     if p ->> 'fault' = 'agent' then perform pause_failing_agent(s.agent_id); end if;
     if coalesce(v_course, 'null') = 'null' then
@@ -340,7 +342,7 @@ begin
   where r.id = p_run;
   for d in
     select e.id, e.number, e.cycle, e.superseded, w.name as agent, e.diff_sha, e.commands_sha,
-      e.output_commit, e.bytes_produced, stored_text(e.report_sha) as report,
+      e.output_commit, e.bytes_produced, e.findings, stored_text(e.report_sha) as report,
       (select coalesce(jsonb_agg(jsonb_build_object('number', v.number,
           'agent', coalesce(n.name, v.by_person, 'checks'), 'byChecks', v.by_checks,
           'verdict', v.verdict) order by v.number), '[]')
@@ -355,7 +357,8 @@ begin
         'superseded', d.superseded));
     if not d.superseded then
       v_done := jsonb_build_object('runId', d.id, 'number', d.number, 'agent', d.agent,
-        'report', d.report, 'commit', d.output_commit, 'bytes', d.bytes_produced);
+        'report', d.report, 'commit', d.output_commit, 'bytes', d.bytes_produced,
+        'findings', d.findings);
       v_work := d;
     end if;
   end loop;

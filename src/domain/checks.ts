@@ -62,7 +62,7 @@ export function judgeChecks(checked: Checked): Verdict {
     summary: summaryOf(checked),
     issues,
     criteria: [],
-    earlier: checked.earlier.map((issue) => answerTo(issue, checked)),
+    earlier: checked.earlier.flatMap((issue) => answersTo(issue, checked)),
     followUps: [],
   };
 }
@@ -117,14 +117,23 @@ function withNames(word: string, names: string): string[] {
   return [word === 'fails' ? `${names} fails` : `${word}: ${names}`];
 }
 
-/** What fails again is told anew, with its output of now; the older telling is in the way. */
-function answerTo({ id, text }: EarlierIssue, { compared, findings }: Checked) {
+/**
+ * What fails again is told anew, with its output of now; the older telling is in the way. What was
+ * not looked at is not answered.
+ */
+function answersTo(
+  { id, text }: EarlierIssue,
+  { compared, findings }: Checked,
+): Verdict['earlier'] {
   const about = compared.find(({ check }) => text.startsWith(headOf(check.command)));
-  const stands =
-    about === undefined ? findings.map(visible).includes(text) : about.standing === 'new-failure';
+  const isOfCheck = about !== undefined || / fails: /.test(firstLine(text, 300));
+  if (about === undefined && isOfCheck) return [];
+  const stands = isOfCheck
+    ? about?.standing === 'new-failure'
+    : findings.map(visible).includes(text);
   return stands
-    ? { issue: id, answer: 'withdrawn' as const, note: 'told anew in this review' }
-    : { issue: id, answer: 'fixed' as const };
+    ? [{ issue: id, answer: 'withdrawn', note: 'told anew in this review' }]
+    : [{ issue: id, answer: 'fixed' }];
 }
 
 /** So much of an output goes into an issue; the report has all of it. */

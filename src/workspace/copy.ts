@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeCopy } from './cleanup.js';
-import { WHOLE_TIMEOUT_MS } from './git.js';
 import { type Copy, copyName, writeMarker } from './marker.js';
 import { ensureMirror, exists, type Workshop } from './mirror.js';
 import {
@@ -159,8 +158,7 @@ export async function makeTree(
   await writeFile(join(gitDir, 'objects', 'info', 'alternates'), copyAlternates(home, copy));
   await writeFile(join(gitDir, 'config'), copyConfig(copy));
   const args = ['reset', '--quiet', '--hard', copy.from];
-  const inside = { cwd: copy.path, gitDir, workTree: copy.path, timeoutMs: WHOLE_TIMEOUT_MS };
-  await git.run({ ...inside, args, signal }).catch((error) => {
+  await git.run({ args, cwd: copy.path, gitDir, workTree: copy.path, signal }).catch((error) => {
     const mirror = mirrorPath(home, copy.source);
     throw new Error(`cannot open ${copy.name} at ${copy.from} from ${mirror}: ${error.message}`, {
       cause: error,

@@ -9,6 +9,7 @@ import { archive, diff, mergeBase } from './content.js';
 import { type CopyRequest, ensureFolder, ensureGit, openCopy } from './copy.js';
 import { createGit, type GitSettings } from './git.js';
 import { guides } from './guides.js';
+import { keep } from './keep.js';
 import { type LandingRequest, land } from './landing.js';
 import { checkCopies, listFiles, readText } from './look.js';
 import { withLooseCopy } from './loose-copy.js';
@@ -85,6 +86,9 @@ export function createWorkspaces(settings: WorkspaceSettings) {
     ensureFolder: (copy: Copy) => ensureFolder(workshop, copy),
     snapshot: (copy: Copy, message: string, options?: SnapshotOptions) =>
       snapshot(workshop, copy, message, options),
+    /** The same without what no result may hold, which is told: see `keep`. */
+    keep: (copy: Copy, message: string, options?: SnapshotOptions) =>
+      keep(workshop, copy, message, options),
     diff: (source: Source, base: string, commit: string) => diff(workshop, source, base, commit),
     mergeBase: (source: Source, one: string, other: string) =>
       mergeBase(workshop, source, one, other),

@@ -74,7 +74,7 @@ async function isEmpty(folder: string): Promise<boolean> {
   return names.length === 0;
 }
 
-function inside(copy: Copy, args: readonly string[]): GitCall {
+export function inside(copy: Copy, args: readonly string[]): GitCall {
   const { path, identity } = copy;
   return { args, cwd: path, gitDir: copyGitDir(copy), workTree: path, identity };
 }
@@ -83,7 +83,11 @@ function inside(copy: Copy, args: readonly string[]): GitCall {
  * For the time of a snapshot the copy has our configuration, not the agent's: filters, hooks and
  * programs that it set do not run. Its own is put back after.
  */
-async function withPinnedConfig<T>(home: string, copy: Copy, work: () => Promise<T>): Promise<T> {
+export async function withPinnedConfig<T>(
+  home: string,
+  copy: Copy,
+  work: () => Promise<T>,
+): Promise<T> {
   const gitDir = copyGitDir(copy);
   const found = await lstat(gitDir).catch(() => null);
   if (found === null || !found.isDirectory()) {

@@ -113,6 +113,20 @@ describe('the verdict', () => {
       { issue: 'R1.2', answer: 'withdrawn', note: 'told anew in this review' },
     ]);
   });
+
+  test('what is not looked at now is not answered', () => {
+    const failed = judgeChecks(checked({ compared: [as('new-failure', result('npm test', 1))] }));
+    const findings = ['link: leads out of it'];
+    const [link] = judgeChecks(checked({ findings })).issues;
+    const issues = [...failed.issues, ...(link ? [link] : [])];
+    const earlier = issues.map((issue, index) => ({ id: `R1.${index + 1}`, ...issue }));
+    expect(judgeChecks(checked({ findings: ['big: too large'], earlier })).earlier).toEqual([
+      { issue: 'R1.2', answer: 'fixed' },
+    ]);
+    expect(judgeChecks(checked({ findings, earlier })).earlier).toMatchObject([
+      { issue: 'R1.2', answer: 'withdrawn' },
+    ]);
+  });
 });
 
 test('the report names commit and base, and holds what is red', () => {

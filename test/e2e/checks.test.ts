@@ -129,6 +129,21 @@ test('at the cap a person is asked; accepting it lands the work as it is', async
   ]);
 });
 
+test('what no result may hold is left out and sent back, all else is kept', async () => {
+  const repository = await addRepository(house, { provenance: 'person', files: FILES });
+  const task = await asked(repository, 'Add. LINK OUT');
+  expect(await task.result()).toMatchObject({ status: 'DONE', cycles: 2 });
+  const [, checks] = (await task.timeline()).filter((line) => !line.includes('Task'));
+  expect(checks).toContain('Review 1 [checks] SUCCEEDED — Verdict: REVISION: out: is a symbolic');
+  const told = await task.instructions('EXECUTION', 2);
+  expect(told).toContain('R1.1 (blocking): out: is a symbolic');
+  const { landed_ref: ref } = await task.record();
+  expect(repository.git('ls-tree', '--name-only', `${ref}`).split('\n')).toEqual(
+    expect.arrayContaining(['notes.txt']),
+  );
+  expect(repository.git('ls-tree', '--name-only', `${ref}`)).not.toContain('out');
+});
+
 test('while they run it is told what they do; a cancel leaves no process', async () => {
   const wait = "console.log('x'); setInterval(() => {}, 1000)";
   const task = await asked(await checkedBy([CHECK, `node -e "${wait}"`]), 'Add.');

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { visible } from '../../src/domain/text.js';
 import { RefusedTree } from '../../src/workspace/errors.js';
 import { bench, commitAll, git, hooksThatTell, write } from './support.js';
 
@@ -82,6 +83,43 @@ test('all that is found is told, path by path', async () => {
     'out symlink-out-of-tree',
   ]);
   expect(error.message.split('\n')).toHaveLength(3);
+});
+
+test.each(REFUSED)(
+  '%s: %s is left out, told, and all else is kept',
+  async (_reason, path, plant) => {
+    const { workspaces, repository, request, mirror } = shared;
+    const from = await workspaces.refresh(repository, 'main');
+    const { copy } = await workspaces.openCopy(request({ from }));
+    plant(copy.path);
+    write(copy.path, { 'fine.txt': 'fine\n' });
+    const { commit, findings } = await workspaces.keep(copy, 'Work', { blobBytesMax: 4000 });
+    expect(findings).toHaveLength(1);
+    expect(findings[0]).toContain(visible(path.replace(/\/$/, '')));
+    expect(git(mirror, 'diff', '--name-only', from, commit)).toBe('fine.txt');
+    expect(git(mirror, 'rev-list', '--count', `${from}..${commit}`)).toBe('1');
+  },
+);
+
+test('several are left out at once', async () => {
+  const { workspaces, work, mirror } = await bench();
+  const { copy, from } = await work({ 'fine.txt': 'fine\n' });
+  link(copy.path, 'out', '/etc/passwd');
+  write(copy.path, { '.GitIgnore': 'x' });
+  const { commit, findings } = await workspaces.keep(copy, 'Work');
+  expect(findings.map((each) => each.split(':', 1)[0])).toEqual(['.GitIgnore', 'out']);
+  expect(git(mirror, 'diff', '--name-only', from, commit)).toBe('fine.txt');
+});
+
+test('what an agent has committed itself is left out of its history as well', async () => {
+  const { workspaces, work, mirror } = await bench();
+  const { copy, from } = await work({ 'fine.txt': 'fine\n' });
+  write(copy.path, { 'README.md': 'x'.repeat(5000) });
+  commitAll(copy.path, 'Its own');
+  const { commit, findings } = await workspaces.keep(copy, 'Work', { blobBytesMax: 4000 });
+  expect(findings).toHaveLength(1);
+  expect(git(mirror, 'diff', '--name-only', from, commit)).toBe('fine.txt');
+  expect(git(mirror, 'rev-list', '--count', `${from}..${commit}`)).toBe('1');
 });
 
 test('what stays inside is kept: links within the tree, attributes without a filter', async () => {

@@ -5,7 +5,7 @@
  * it came.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 
 const told = readFileSync(0, 'utf8');
@@ -20,6 +20,8 @@ function execute() {
   const isWrong = told.includes('NEVER RIGHT') || (told.includes('WRONG FIRST') && !isTold);
   const sign = isWrong ? '-' : '+';
   writeFileSync('add.js', `module.exports = (one, other) => one ${sign} other;\n`);
+  const isLinking = told.includes('LINK OUT') && !told.includes('# Issues to answer');
+  if (isLinking) symlinkSync('/etc/passwd', 'out');
   writeFileSync('notes.txt', `${told.length}\n`);
   handOver({ report: isTold ? 'Mended what the check found.' : 'Wrote add.js.' });
 }
