@@ -7,6 +7,7 @@ import { effectsIn } from './effects.js';
 import { Defect, superseded } from './failures.js';
 import type { Beating } from './heartbeat.js';
 import { type Progress, Stop } from './progress.js';
+import { rescue } from './rescue.js';
 
 /** A longer timer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -35,7 +36,8 @@ export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Pr
   const base = brief.baseCommit ?? (await baseOf(deps, brief, signal));
   const feedback = brief.landingFeedback;
   const merges = checkpoint === null && brief.run.kind === 'EXECUTION' && !feedback?.answered;
-  const from = checkpoint?.commit ?? brief.work?.commit ?? base;
+  const asLeft = merges ? null : await rescue(deps, go, signal);
+  const from = asLeft ?? checkpoint?.commit ?? brief.work?.commit ?? base;
   const merging = merges ? (feedback?.target ?? null) : null;
   const { copy, conflicts } = await openCopyAt(deps, go, from, signal, merging);
   try {
@@ -125,6 +127,16 @@ export async function converse(
       signal,
       effects: effectsIn(deps, copy, { trusted: backend.kind === 'scripted' }),
       onEvent: (event) => progress.tell(event),
+      async remember(transcript) {
+        // What was merged into a copy stands in its files alone, and is merged anew.
+        if (copy.merging !== null) return;
+        const { turn, commit } = progress.checkpoint ?? { turn: 0, commit: copy.from };
+        await progress.store({ turn, commit, transcript }).catch((error: unknown) => {
+          ours = error;
+          if (error instanceof Stop) stop.abort(error);
+          throw error;
+        });
+      },
       async checkpoint(turn, transcript) {
         try {
           const name = `${turnName(go.brief)}, turn ${turn}`;

@@ -66,6 +66,7 @@ export async function performRun(deps: Deps, ref: RunRef, craft: Craft): Promise
     );
     await wake(promoted);
     if (stale) throw superseded(ref.id, attempt);
+    if (end.kind === 'closed') await deps.workspaces.dropHome(ref.id).catch(() => undefined);
     return end;
   });
 }
@@ -101,9 +102,15 @@ async function closingOf(
     return failedBy('not-kept', error instanceof Error ? error.message : String(error), craft);
   } finally {
     // All of it is in the mirror; what a crash leaves behind is upkeep's.
-    if (place !== null) await deps.workspaces.dropCopy(place.copy).catch(() => undefined);
+    if (place !== null && !isLeftOpen(go, beating)) {
+      await deps.workspaces.dropCopy(place.copy).catch(() => undefined);
+    }
   }
 }
+
+/** What a program was at when its worker had to stop: the next attempt goes on with its files. */
+const isLeftOpen = ({ brief }: Go, beating: Beating): boolean =>
+  brief.agent.backend === 'command' && beating.why()?.workerShutdown === true;
 
 /** The record holds all that the setup said; what is told of it has its first and last lines. */
 function setupFailed(said: string, craft: Craft): Closing {

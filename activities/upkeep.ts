@@ -147,12 +147,25 @@ class Pass {
   }
 
   /** Removes what ended tasks and lost attempts have left on disk. */
+  /** Sessions of programs whose run a crash has ended without us. */
+  private async leaveHomes(): Promise<void> {
+    const { database, workspaces } = this.deps;
+    const homes = await workspaces.listHomes();
+    if (homes.length === 0) return;
+    const open = await database.sql<{ id: string }[]>`
+      select id::text from runs where state in ('QUEUED', 'ADMITTED', 'RUNNING')
+        and to_jsonb(id::text) <@ ${JSON.stringify(homes)}::jsonb`;
+    const left = homes.filter((home) => !open.some(({ id }) => id === home));
+    for (const home of left) await workspaces.dropHome(home);
+  }
+
   private async clean(): Promise<void> {
     const { database, workspaces } = this.deps;
     const unclean = await ask<{ id: string; repositoryId: string | null }[]>(
       database,
       'unclean_tasks',
     );
+    await this.leaveHomes();
     const copies = await workspaces.listCopies();
     if (unclean.length === 0 && copies.length === 0) return;
     const live = await ask<{ run: string; attempt: number }[]>(database, 'live_attempts');

@@ -205,6 +205,11 @@ export interface RunHooks {
    * Rejects (and `signal` aborts) when this attempt may not go on; `run` then rejects too.
    */
   readonly checkpoint: (turn: number, transcript: unknown) => Promise<void>;
+  /**
+   * Keeps what the backend needs to go on, while a turn is under way: with it the files are those of
+   * the last checkpoint, or as they were found after the worker was lost. Rejects as `checkpoint`.
+   */
+  readonly remember?: (transcript: unknown) => Promise<void>;
   readonly effects: Effects;
 }
 

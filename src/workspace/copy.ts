@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { removeCopy } from './cleanup.js';
 import { type Copy, copyName, writeMarker } from './marker.js';
@@ -8,6 +9,7 @@ import {
   checkedCommit,
   copiesPath,
   EMPTY_ROOT,
+  homePath,
   type Identity,
   mirrorPath,
   rootRef,
@@ -58,6 +60,8 @@ export async function openCopy(workshop: Workshop, request: CopyRequest): Promis
     name,
     path,
     home: `${path}.home`,
+    user: homePath(home, runId),
+    host: hostname(),
     source,
     taskId: task.id,
     taskNumber: task.number,

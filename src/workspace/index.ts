@@ -2,6 +2,8 @@
  * Mirrors, working copies, commands in them, and landing. Knows git and files; not Temporal, not
  * the database.
  */
+import { readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { type CheckRequest, runChecks } from './checks.js';
 import { listCopies, listMirrors, removeCopy, removeMirror } from './cleanup.js';
@@ -15,7 +17,7 @@ import { checkCopies, listFiles, readText } from './look.js';
 import { withLooseCopy } from './loose-copy.js';
 import type { Copy } from './marker.js';
 import { dropRefs, refresh, repositorySource, tidyMirror, type Workshop } from './mirror.js';
-import { branchName, type Repository, type Source } from './names.js';
+import { branchName, homePath, homesPath, type Repository, type Source } from './names.js';
 import { probeRepository } from './probe.js';
 import { type CommandRequest, killOrphans, listMarked, runCommand, runMark } from './process.js';
 import { findClash, originOf, type PublishRequest, publish } from './publish.js';
@@ -140,6 +142,11 @@ function tidying(workshop: Workshop) {
     /** Removes setups that are old or too many. For upkeep, now and then. */
     tidySetups: () => tidySetups(home),
     listCopies: () => listCopies(home),
+    isOfThisMachine: (copy: Pick<Copy, 'host'>) => copy.host === hostname(),
+    /** Lets go of the sessions of a run's programs, when it has ended; harmless when done twice. */
+    dropHome: (runId: string) => rm(homePath(home, runId), { recursive: true, force: true }),
+    /** The runs whose programs have a home folder. */
+    listHomes: () => readdir(homesPath(home)).catch((): string[] => []),
     listMirrors: () => listMirrors(home),
     removeMirror: (source: Source) => removeMirror(home, source),
     tidyMirror: (source: Source) => tidyMirror(workshop, source),

@@ -11,8 +11,12 @@ export interface Copy {
   name: string;
   /** The agent's tree. */
   path: string;
-  /** The private home folder of its commands; `tmp` lies in it. */
+  /** The private folder of its commands; `tmp` lies in it. */
   home: string;
+  /** The home folder that programs find: of the run, so that another attempt has their sessions. */
+  user: string;
+  /** The machine that it lies on. */
+  host: string;
   source: Source;
   taskId: string;
   taskNumber: number;

@@ -100,6 +100,14 @@ export function copiesPath(home: string): string {
   return join(home, 'copies');
 }
 
+/** The home folder of a run's programs, in which all of its attempts find their sessions. */
+export function homePath(home: string, runId: string): string {
+  return join(homesPath(home), checkedId('run id', runId));
+}
+
+/** The folder that holds the home folders of runs. */
+export const homesPath = (home: string): string => join(home, 'homes');
+
 /** Snapshots of a task: `refs/agents/<task>/<run>/<commit>`, so a zombie overwrites nobody's. */
 export function snapshotRef(taskId: string, runId: string, commit: string): string {
   const run = checkedId('run id', runId);

@@ -90,6 +90,24 @@ describe('a squad that is connected', () => {
     expect(failed).toHaveLength(0);
   });
 
+  test('goes on with its files and its home folder after its worker has gone', async () => {
+    const repository = await addRepository(house, { provenance: 'person' });
+    const asked = { repository: repository.name, description: 'TAKE LONG. A line more.' };
+    const task = await file(house, {}, asked);
+    const half = () => house.database.sql`
+      select 1 from run_events e join runs r on r.id = e.run_id join tasks t on t.id = r.task_id
+      where t.workflow_id = ${task.workflowId} and event ->> 'text' like '%half of it is done%'`;
+    await expect.poll(async () => (await half()).length, { timeout: 120_000 }).toBe(1);
+    await house.worker.stop();
+    await house.startWorker();
+    expect(await task.result()).toMatchObject({ status: 'DONE' });
+    const { landed_ref: ref } = await task.record();
+    expect(repository.git('show', `${ref}:shared.txt`)).toBe('first\nhalf a line\nanother line');
+    const [executed] = await task.runs();
+    expect(executed).toMatchObject({ state: 'SUCCEEDED', attempt: 2 });
+    expect(await house.workspaces.listHomes()).toEqual([]);
+  });
+
   test('rehearses again once it is disconnected', async () => {
     const gone = await mission('agent', 'disconnect', '--json');
     const { agents, rehearsing } = documentOf<{ agents: string[]; rehearsing: boolean }>(gone);

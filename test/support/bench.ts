@@ -25,6 +25,8 @@ export class Bench {
   readonly folder: string;
   readonly events: AgentEvent[] = [];
   readonly checkpoints: Checkpoint[] = [];
+  /** What was kept while a turn was under way. */
+  readonly remembered: unknown[] = [];
   /** What was told, written or kept once the signal had aborted: must stay empty. */
   readonly afterAbort: string[] = [];
   private attempts = 0;
@@ -116,6 +118,10 @@ export class Bench {
         this.checkpoints.push(JSON.parse(JSON.stringify({ turn, commit, transcript })));
         await options.onCheckpoint?.(turn);
         signal.throwIfAborted();
+      },
+      remember: async (transcript) => {
+        watch('remember');
+        this.remembered.push(JSON.parse(JSON.stringify(transcript)));
       },
       effects: {
         run: (command, how) => {

@@ -16,6 +16,7 @@ function bench() {
     name: 'copy',
     path,
     home: `${path}.home`,
+    ...{ user: `${path}.home`, host: 'here' },
     source: { kind: 'task', taskId: randomUUID() },
     taskId: randomUUID(),
     taskNumber: 1,

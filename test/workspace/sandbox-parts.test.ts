@@ -28,6 +28,7 @@ const VIEW: View = {
   system: { folders: ['/usr'], links: [{ path: '/bin', target: 'usr/bin' }], etc: [], hidden: [] },
   toolchain: ['/opt/node', '/opt/node/bin'],
   folder: '/house/copies/1',
+  place: null,
   readOnly: false,
   home: '/house/copies/1.home/user',
   borrowed: '/house/mirrors/a.git/objects',

@@ -165,6 +165,7 @@ export function plainCopy(home: string): Copy {
     name: 'tree',
     path,
     home: `${path}.home`,
+    ...{ user: join(`${path}.home`, 'user'), host: 'here' },
     // Of a repository without a mirror: no git is made for it.
     source: { kind: 'repository', repositoryId: randomUUID() },
     taskId: randomUUID(),

@@ -257,7 +257,7 @@ describe('where there is no sandbox', () => {
     const { stdout, result } = await rig.sh(
       `printf done > "$MISSION_RESULT_FILE"; echo $HOME; env | grep -c DATABASE_URL`,
     );
-    expect({ stdout, result }).toEqual({ stdout: `${rig.copy.home}\n0\n`, result: 'done' });
+    expect({ stdout, result }).toEqual({ stdout: `${rig.copy.user}\n0\n`, result: 'done' });
     const started = rig.start('sh', ['-c', 'nohup sleep 90003 & echo ready; sleep 90003']);
     await started.firstLine;
     started.abort();

@@ -67,6 +67,12 @@ const resultLine = z.looseObject({
 });
 type Result = z.output<typeof resultLine>;
 
+const beginLine = z.looseObject({
+  type: z.literal('system'),
+  subtype: z.literal('init'),
+  session_id: z.string(),
+});
+
 const limitLine = z.looseObject({
   type: z.literal('rate_limit_event'),
   rate_limit_info: z.looseObject({ status: z.string(), resetsAt: z.number().nullish() }),
@@ -176,9 +182,13 @@ const messageLine = z.looseObject({
 function listen(): Listener {
   const called = new Map<string, { readonly name: string; readonly input: string }>();
   const spent = new Map<string, number>();
+  let session: string | null = null;
   return {
+    session: () => session,
     hear(line, stream) {
-      if (stream === 'stderr' || !line.includes('"message"')) return [];
+      if (stream === 'stderr') return [];
+      session ??= beginLine.safeParse(parseJson(line)).data?.session_id ?? null;
+      if (!line.includes('"message"')) return [];
       const { data: heard } = messageLine.safeParse(parseJson(line));
       if (heard === undefined) return [];
       const { id, usage, content } = heard.message;

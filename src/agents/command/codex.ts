@@ -135,9 +135,12 @@ function spentBy(usage: Extract<Event, { type: 'turn.completed' }>['usage']): Sp
 }
 
 function listen(): Listener {
+  let session: string | null = null;
   return {
+    session: () => session,
     hear(line, stream) {
       const heard = stream === 'stdout' ? eventOf(line) : null;
+      if (heard?.type === 'thread.started') session = heard.thread_id;
       return heard?.type === 'item.completed' ? eventsOf(heard.item) : [];
     },
     // It counts when a turn has ended, and a run is one turn.

@@ -117,28 +117,33 @@ class Conversation {
     if (prepare !== undefined) await hooks.effects.run(prepare, { signal: hooks.signal });
     const isExecution = request.kind === 'EXECUTION';
     const treeBefore = isExecution ? await treeOf(hooks) : null;
-    let before = resumed;
+    let before: Transcript = { ...resumed, began: resumed.began ?? treeBefore };
+    this.tellHow(before);
+    await hooks.remember?.(before);
     let called = await this.call(before);
     if (called.reading.told.kind === 'no-session') {
       before = { ...before, session: null, spent: null };
+      this.tellHow(before);
       called = await this.call(before);
     }
     const treeAfter = isExecution ? await treeOf(hooks) : null;
     const { reading } = called;
-    const differs = treeBefore === null || treeAfter === null ? null : treeBefore !== treeAfter;
+    const { began } = before;
+    const differs = began === null || treeAfter === null ? null : began !== treeAfter;
     const changed = before.changed || differs;
     const commands = before.commands + called.commands;
     const told =
       reading.told.kind === 'no-session'
         ? ({ kind: 'failed', cause: 'no-result', message: 'it has no session' } as const)
         : reading.told;
-    const facts = { changed, hasFiles: hasFiles(treeBefore), commands, now: this.seconds() };
+    const facts = { changed, hasFiles: hasFiles(began), commands, now: this.seconds() };
     const outcome = outcomeOf(request.kind, told, facts);
     if (outcome.kind === 'failed') return outcome;
     const after: Transcript = {
       session: sessionOf(reading.session) ?? before.session,
       spent: reading.spent ?? before.spent,
       commands,
+      began,
       changed: changed === true,
       asked: outcome.kind === 'asks' ? outcome.question : null,
       ended:
@@ -150,12 +155,21 @@ class Conversation {
     return outcome;
   }
 
+  /** Whoever reads along sees where an attempt goes on that another one had begun. */
+  private tellHow({ session }: Transcript): void {
+    if (this.request.resume === null) return;
+    const how = 'goes on in the session that it had, with the files as they were';
+    const anew = 'has no session to go on with: it begins anew, with the files as they were';
+    this.hooks.onEvent({ kind: 'text', text: `[${session === null ? anew : how}]` });
+  }
+
   /** Starts the program, tells what it says and what it used up. */
   private async call(before: Transcript): Promise<Called> {
     const { hooks, craft, request, program } = this;
     const listener = craft.listen();
     let commands = '';
     const spending = new AbortController();
+    let keeping: Promise<void> | undefined;
     const onLine = (line: string, stream: 'stdout' | 'stderr'): void => {
       if (hooks.signal.aborted) return;
       // What a program prints for people is told as it is; of its output the preset knows the form.
@@ -165,6 +179,11 @@ class Conversation {
       for (const event of listener.hear(line, stream)) {
         hooks.onEvent(event);
         if (event.kind === 'tool' && event.tool === 'run') commands += commandText(event);
+      }
+      const session = sessionOf(listener.session());
+      if (keeping === undefined && session !== null && session !== before.session) {
+        // One that cannot be kept is gone on without, if the worker should be lost.
+        keeping = hooks.remember?.({ ...before, session }).catch(() => undefined);
       }
       if (listener.workTokens() > program.budgetTokens) spending.abort();
     };
@@ -176,6 +195,7 @@ class Conversation {
         if (spending.signal.aborted) return null;
         throw error;
       });
+    await keeping;
     hooks.signal.throwIfAborted();
     if (end === null) {
       const usage = { ...NOTHING_SPENT, input: listener.workTokens() };

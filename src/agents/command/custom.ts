@@ -65,6 +65,7 @@ const listen = (): Listener => ({
       ? [{ kind: 'log', source: stream, text: line }]
       : [],
   workTokens: () => 0,
+  session: () => null,
 });
 
 const FILE = 'as one JSON object in the file that MISSION_RESULT_FILE names, or on standard output';

@@ -45,6 +45,8 @@ export interface Listener {
   readonly hear: (line: string, stream: 'stdout' | 'stderr') => AgentEvent[];
   /** Work tokens of this call so far, as far as its lines tell. */
   readonly workTokens: () => number;
+  /** By which it can be gone on with, as soon as it says so; null: not yet, or it has none. */
+  readonly session: () => string | null;
 }
 
 export const NOTHING_SPENT: Usage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };

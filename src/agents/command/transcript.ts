@@ -15,6 +15,8 @@ const transcript = z.strictObject({
     .nullable(),
   /** The whole text of all commands and their output. */
   commands: z.string(),
+  /** The content of the files when the run began; null: that is not known. */
+  began: z.string().nullable().default(null),
   /** Whether an earlier call of this run has changed a file. */
   changed: z.boolean(),
   /** The question that a person is to answer. */
@@ -25,7 +27,7 @@ const transcript = z.strictObject({
 export type Transcript = z.output<typeof transcript>;
 
 const FRESH: Transcript = {
-  ...{ session: null, spent: null, commands: '', changed: false },
+  ...{ session: null, spent: null, commands: '', began: null, changed: false },
   ...{ asked: null, ended: null },
 };
 

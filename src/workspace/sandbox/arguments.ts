@@ -19,6 +19,8 @@ export interface View {
   toolchain: readonly string[];
   /** The working copy, in which the command begins. */
   folder: string;
+  /** Where it is found as well, and where the command begins then; null: at its own path alone. */
+  place: string | null;
   readOnly: boolean;
   /** Its private home folder, written by it. */
   home: string;
@@ -66,7 +68,7 @@ export function sandboxArguments(view: View): { args: string[]; data: (string | 
     ...readable(view),
     ...writable(view),
     ...['--remount-ro', '/'],
-    ...['--chdir', view.folder],
+    ...['--chdir', view.place ?? view.folder],
     ...(filter === null ? [] : ['--seccomp', String(ARGUMENTS_FD + 1 + ETC_FILES.length)]),
     ...Object.entries(view.environment).flatMap(([name, value]) => ['--setenv', name, value]),
   ];
@@ -141,9 +143,11 @@ function readable({ system: { folders }, toolchain, house, borrowed }: View): st
   ];
 }
 
-function writable({ folder, readOnly, home, exchange, network }: View): string[] {
+function writable({ folder, place, readOnly, home, exchange, network }: View): string[] {
+  const bind = readOnly ? '--ro-bind' : '--bind';
   return [
-    ...[readOnly ? '--ro-bind' : '--bind', folder, folder],
+    ...[bind, folder, folder],
+    ...(place === null ? [] : [bind, folder, place]),
     ...['--bind', home, home],
     ...(exchange === null ? [] : ['--bind', exchange, EXCHANGE]),
     ...(network === null ? [] : ['--ro-bind', network, NETWORK]),

@@ -1,7 +1,9 @@
+import { mkdir } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { SandboxLevel } from '../../domain/sandbox.js';
 import { findObstacle } from '../launch.js';
+import type { Copy } from '../marker.js';
 import {
   type CommandRequest,
   type CommandResult,
@@ -78,7 +80,7 @@ export function createSandbox(settings: SandboxSettings): Sandbox {
       const prepared =
         ground === null
           ? await prepareOutside(request, searchPath)
-          : await prepare(ground, { ...request, answers: true });
+          : await prepare(ground, { ...request, answers: true, place: placeOf(request.copy) });
       return await within(prepared, programNotStarted, (made) => runProgram(made, request));
     },
   };
@@ -128,6 +130,10 @@ async function runInside(prepared: Prepared, request: CommandRequest): Promise<C
   };
 }
 
+/** The same for all attempts of a run: programs know their sessions by the folder they began in. */
+const placeOf = ({ path, taskNumber, runId }: Copy): string =>
+  join(dirname(path), `${taskNumber}-${runId}`);
+
 /** As a person runs it: the levels at which this house puts nothing around a program. */
 async function prepareOutside(
   request: ProgramRequest,
@@ -137,12 +143,14 @@ async function prepareOutside(
   const obstacle = await findObstacle(file, copy.path, searchPath);
   if (obstacle !== null) return { obstacle };
   const exchange = await openExchange(copy.home);
+  const home = copy.user;
+  await mkdir(join(home, 'tmp'), { recursive: true, mode: 0o700 });
   const environment = {
     ...request.environment,
     MISSION_RESULT_FILE: join(exchange.folder, exchange.file),
   };
   return {
-    launch: plainLaunch({ ...request, searchPath, environment }),
+    launch: plainLaunch({ ...request, copy: { ...copy, home }, searchPath, environment }),
     graceMs: GRACE_MS,
     over: new AbortController().signal,
     onStart: () => undefined,

@@ -28,7 +28,8 @@ export interface Ground {
 
 /** One command for the sandbox. */
 export interface Inner {
-  copy: Pick<Copy, 'path' | 'home'> & { source: Copy['source'] | null };
+  copy: Pick<Copy, 'path' | 'home'> &
+    Partial<Pick<Copy, 'user'>> & { source: Copy['source'] | null };
   file: string;
   args: readonly string[];
   environment: Readonly<Record<string, string>>;
@@ -36,6 +37,8 @@ export interface Inner {
   hosts: readonly string[];
   /** Whether it is given a file for its result. */
   answers: boolean;
+  /** Where the copy is found in there, besides at its own path: there the command begins. */
+  place?: string;
 }
 
 /** A command with its sandbox around it, ready to be started. */
@@ -71,7 +74,7 @@ export async function prepare(
   const toolchain = await findToolchain({ searchPath, programs, house, seen });
   const obstacle = await obstacleOf(inner, toolchain, seen);
   if (obstacle !== null) return { obstacle };
-  const home = join(copy.home, 'user');
+  const home = copy.user ?? join(copy.home, 'user');
   await mkdir(home, { recursive: true, mode: 0o700 });
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -157,6 +160,7 @@ async function viewOf(
     system: ground.system,
     toolchain: toolchain.readable,
     folder: copy.path,
+    place: inner.place ?? null,
     readOnly: inner.readOnly,
     home,
     borrowed: objects !== null && (await exists(objects)) ? objects : null,

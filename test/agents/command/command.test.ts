@@ -169,6 +169,31 @@ describe('sessions', () => {
     });
   });
 
+  test('its session is kept while it works, and a killed attempt is gone on with in it', async () => {
+    await writeFile(join(bench.base, 'begin'), recorded('claude-executed').split('\n')[1] ?? '');
+    const program = await script('cat ../begin; echo; echo x > new; sleep 60', 'claude-code');
+    const killing = new AbortController();
+    const { signal } = killing;
+    const running = bench.attempt(backend, requestFor(program), { signal });
+    const session = expect.stringMatching(/^[\w-]{36}$/);
+    await expect.poll(() => bench.remembered.at(-1), { timeout: 5000 }).toMatchObject({ session });
+    killing.abort(new Error('killed'));
+    await expect(running).rejects.toThrow('killed');
+    expect(bench.checkpoints).toEqual([]);
+    const resume = { turn: 0, commit: 'as left', transcript: bench.remembered.at(-1) };
+    const again = await playing('claude-executed', 'claude-code', 'echo "$@" >> ../args');
+    // What the killed attempt has changed counts, though this one changes nothing more.
+    const outcome = await bench.attempt(backend, requestFor(again, { resume }));
+    expect(outcome).toMatchObject({ kind: 'finished' });
+    expect(await bench.read('../args')).toContain('--resume');
+    expect(await bench.read('../told')).toMatch(/^You were interrupted/);
+    const said = {
+      kind: 'text',
+      text: '[goes on in the session that it had, with the files as they were]',
+    };
+    expect(bench.events).toContainEqual(said);
+  });
+
   test('what could be an option is no session', async () => {
     const program = await script('echo x > new; echo \'{"report":"Done.","session":"--bad"}\'');
     await bench.attempt(backend, requestFor(program));

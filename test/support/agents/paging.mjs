@@ -4,7 +4,7 @@
  * words follow the contract of `custom` programs; what it is told decides what it does.
  */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const told = readFileSync(0, 'utf8');
 const { MISSION_RUN_KIND: kind, MISSION_RESULT_FILE: file = '' } = process.env;
@@ -31,10 +31,25 @@ function execute() {
     writeFileSync(name, `${word}\n`);
     return handOver({ report: `Wrote ${name}.`, usage });
   }
+  if (told.includes('TAKE LONG')) takeLong();
   process.stderr.write('adding a line\n');
   appendFileSync('shared.txt', 'another line\n');
   execFileSync('git', ['add', '--all']);
   handOver({ report: 'A line was added.\nChecked by counting.', usage });
+}
+
+/** The first attempt never ends; the next finds its home folder and its files. */
+function takeLong() {
+  const begun = `${process.env.HOME}/begun`;
+  if (existsSync(begun)) {
+    const isAsLeft = readFileSync('shared.txt', 'utf8').endsWith('half a line\n');
+    if (isAsLeft && told.includes('You were interrupted')) return;
+    throw new Error('it was not interrupted, or its files are gone');
+  }
+  writeFileSync(begun, process.cwd());
+  appendFileSync('shared.txt', 'half a line\n');
+  process.stderr.write('half of it is done\n');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
 function review() {
