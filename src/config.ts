@@ -190,7 +190,7 @@ export const variablesOf =
     OWN.has(name) ? null : process.env[name] || keptLogin(home, name);
 
 /** Where a login is kept that only this user may read. */
-const loginFile = (home: string, name: string): string => join(home, 'logins', name);
+export const loginFile = (home: string, name: string): string => join(home, 'logins', name);
 
 function keptLogin(home: string, name: string): string | null {
   if (!/^\w+$/.test(name)) return null;

@@ -206,7 +206,7 @@ export interface RunHooks {
    */
   readonly checkpoint: (turn: number, transcript: unknown) => Promise<void>;
   /**
-   * Keeps what the backend needs to go on, while a turn is under way: with it the files are those of
+   * Keeps what the backend needs to go on, while a turn is under way: the files are then those of
    * the last checkpoint, or as they were found after the worker was lost. Rejects as `checkpoint`.
    */
   readonly remember?: (transcript: unknown) => Promise<void>;

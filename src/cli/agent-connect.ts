@@ -1,12 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import {
   type AgentProgram,
   BUDGET_TOKENS,
+  type McpServers,
   PRESET_FACTS,
   PRESETS,
   type Preset,
   skipsPermissions,
 } from '../domain/program.js';
+import { parseMcpServers } from '../schema/mcp.js';
 import type { Disconnected } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { EXIT, UsageError } from './exit.js';
@@ -28,6 +32,9 @@ interface ConnectOptions extends ReasonOptions {
   readonly host: readonly string[];
   readonly model?: string;
   readonly budget: number;
+  readonly mcp?: string;
+  readonly login?: string;
+  readonly unsandboxed?: boolean;
 }
 
 /** `agent connect`: finds a program, tries it as real runs use it, and stores it if it holds. */
@@ -43,7 +50,10 @@ export function addAgentConnect(agent: Command, house: House, exits: Exits): voi
     .option('--variable <name>', 'a variable that it may find; repeatable', many, none)
     .option('--host <host:port>', 'what it may reach beside its provider; repeatable', many, none)
     .option('--model <name>', 'the model it shall use (the one that the agent has)')
-    .option('--budget <tokens>', 'what one call of it may spend', tokens, BUDGET_TOKENS);
+    .option('--budget <tokens>', 'what one call of it may spend', tokens, BUDGET_TOKENS)
+    .option('--mcp <file>', 'MCP servers that it may use, and no other: {"mcpServers": {…}}')
+    .option('--login <name>', 'keep the login of that name, read from stdin, in a private file')
+    .option('--unsandboxed', 'let it run though its own sandbox is not proved (UNSANDBOXED)');
   withReason(withOutput(connect)).action((words: string[], typed: ConnectOptions) =>
     actOnService(house, exits, typed, async (stage) => {
       const { agents, options } = meantBy(words, typed);
@@ -96,7 +106,9 @@ async function connectWith(
   const program = await programOf(workbench, options);
   const model = options.model ?? null;
   terminal.say(`trying ${program.file}: it writes a file, then reviews it; this may cost a little`);
-  const trial = await workbench.tryOut(program, { model, signal: interrupted });
+  const trial = await withLogin(workbench, options.login, () =>
+    workbench.tryOut(program, { model, signal: interrupted }),
+  );
   if (!trial.green) {
     terminal.answer(`${trialText(trial, terminal)}\nnothing was connected`, { trial });
     return EXIT.failed;
@@ -113,7 +125,43 @@ async function connectWith(
 async function programOf(workbench: Workbench, options: ConnectOptions): Promise<AgentProgram> {
   const { arg: args, variable: variables, host: hosts, budget: budgetTokens } = options;
   const { preset, file } = await presetAndFile(workbench, options);
-  return { preset, file, args, variables, hosts, budgetTokens };
+  return {
+    ...{ preset, file, args, variables, hosts, budgetTokens },
+    ...(options.mcp === undefined ? {} : { mcp: await mcpOf(options.mcp) }),
+    ...(options.unsandboxed ? { unsandboxed: true } : {}),
+  };
+}
+
+async function mcpOf(file: string): Promise<McpServers> {
+  try {
+    return parseMcpServers(await readFile(file, 'utf8'));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`--mcp ${file}: ${why}`);
+  }
+}
+
+/** Kept before it is tried, as real runs find it; and not kept where the trial fails. */
+async function withLogin<T extends { readonly green: boolean }>(
+  workbench: Workbench,
+  name: string | undefined,
+  tryOut: () => Promise<T>,
+): Promise<T> {
+  if (name === undefined) return tryOut();
+  if (!/^[A-Z][A-Z0-9_]{2,60}$/.test(name)) {
+    throw new UsageError(`--login is the name of a variable, such as CLAUDE_CODE_OAUTH_TOKEN`);
+  }
+  const secret = (await text(process.stdin)).trim();
+  if (secret === '') throw new UsageError(`--login ${name}: stdin is empty`);
+  const undo = await workbench.keepLogin(name, secret);
+  let green = false;
+  try {
+    const trial = await tryOut();
+    green = trial.green;
+    return trial;
+  } finally {
+    if (!green) await undo();
+  }
 }
 
 async function presetAndFile(

@@ -96,9 +96,16 @@ function programLines({ program }: AgentRow, colors: Terminal['colors']): [strin
     variables.length === 0 ? '' : `finds ${variables.join(', ')}`,
     hosts.length === 0 ? '' : `reaches ${hosts.join(', ')}`,
     `${budgetTokens} tokens a call`,
+    program.mcp === undefined ? '' : `MCP servers ${Object.keys(program.mcp).join(', ')}`,
   ].filter((each) => each !== '');
   const line: [string, string] = ['Program', `${[file, ...args].join(' ')} (${more.join('; ')})`];
-  return skipsPermissions(program) ? [line, ['', colors.red(SKIPS_PERMISSIONS)]] : [line];
+  return [
+    line,
+    ...(skipsPermissions(program) ? [['', colors.red(SKIPS_PERMISSIONS)] as [string, string]] : []),
+    ...(program.unsandboxed
+      ? [['', colors.red('UNSANDBOXED where its own sandbox is all')] as [string, string]]
+      : []),
+  ];
 }
 
 /** A scripted agent is driven by no model, whatever was chosen for the day that one does. */

@@ -35,6 +35,8 @@ export interface Workbench {
   find(file: string): Promise<string | null>;
   /** Those that are known and lie on the search path. */
   known(): Promise<readonly FoundProgram[]>;
+  /** Keeps a login where real runs find it; answers how it is taken back. */
+  keepLogin(name: string, secret: string): Promise<() => Promise<void>>;
   /** Runs it twice: as an executor and as a reviewer, with what real runs are given. */
   tryOut(
     program: AgentProgram,

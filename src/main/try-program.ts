@@ -1,12 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  constants,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { effectsIn } from '../../activities/effects.js';
 import type { AgentEvent, RunOutcome, RunRequest } from '../agents/backend.js';
 import { createBackends } from '../agents/index.js';
 import type { FoundProgram, Trial, TrialStep, Workbench } from '../cli/trial.js';
-import { type Config, variablesOf } from '../config.js';
+import { type Config, loginFile, variablesOf } from '../config.js';
 import {
   type AgentProgram,
   accountOf,
@@ -39,6 +50,7 @@ export function createWorkbench(
       );
       return found.flat();
     },
+    keepLogin: (name, secret) => keepLogin(loginFile(installation, name), secret),
     async tryOut(program, { model, signal }) {
       // A home of its own: nobody may clean up there, and none of it is kept.
       const home = await mkdtemp(join(tmpdir(), 'mission-connect-'));
@@ -50,6 +62,22 @@ export function createWorkbench(
         await rm(home, { recursive: true, force: true });
       }
     },
+  };
+}
+
+/** Nobody else may read it, from the first byte on; what was there comes back when it is undone. */
+async function keepLogin(file: string, secret: string): Promise<() => Promise<void>> {
+  const before = await readFile(file, 'utf8').catch(() => null);
+  const write = async (text: string) => {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(`${file}.new`, `${text}\n`, { mode: 0o600, flag: 'w' });
+    await chmod(`${file}.new`, 0o600);
+    await rename(`${file}.new`, file);
+  };
+  await write(secret);
+  return async () => {
+    if (before === null) await rm(file, { force: true });
+    else await write(before.trim());
   };
 }
 

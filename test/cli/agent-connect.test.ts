@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type House, openHouse } from '../support/house.js';
@@ -64,6 +66,30 @@ test('a program that wrote a file and reviewed it in the sandbox is connected', 
   expect(shown.stdout).toContain(`${PAGING} (reaches example.com:443; 5000 tokens a call)`);
 });
 
+test('a login is kept where only its owner reads it, once it has been of use', async () => {
+  const file = join(house.home, 'logins', 'MY_TOKEN');
+  const given = (program: string) =>
+    missionOn(house, { input: 'secret-of-ann\n' })(
+      ...['agent', 'connect', 'custom', 'writer', '--program', program, '--mcp', servers],
+      ...['--login', 'MY_TOKEN', '--variable', 'MY_TOKEN'],
+    );
+  const servers = join(house.home, 'mcp.json');
+  writeFileSync(servers, '{"mcpServers": {"docs": {"command": "docs", "url": "http://x"}}}');
+  const wrong = await given(PAGING);
+  expect(wrong).toMatchObject({ code: 2 });
+  expect(wrong.stderr).toMatch(/--mcp .*docs.*a command to start, or a url, and not both/);
+  writeFileSync(servers, '{"mcpServers": {"docs": {"command": "docs"}}}');
+  expect(await given('/bin/cat')).toMatchObject({ code: 1 });
+  expect(existsSync(file)).toBe(false);
+  const kept = await given(PAGING);
+  expect(kept).toMatchObject({ code: 0, stdout: expect.stringContaining('connected writer with') });
+  expect(readFileSync(file, 'utf8')).toBe('secret-of-ann\n');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const { stdout } = await mission('agent', 'show', 'writer');
+  expect(stdout).toContain('MCP servers docs');
+  expect(kept.stdout + kept.stderr + stdout).not.toContain('secret-of-ann');
+});
+
 test('without a name the whole squad is, with an audit row each', async () => {
   const ran = await mission('agent', 'connect', '--program', PAGING, '--json');
   const { agents, trial } = documentOf<{ agents: string[]; trial: object }>(ran);
@@ -72,10 +98,10 @@ test('without a name the whole squad is, with an audit row each', async () => {
   expect(await rows()).toHaveLength(9);
   const [audit] = await house.database.sql`
     select principal, door, count(*)::integer as many from audit
-    where action = 'agent.connect' and subject <> 'implementer' group by 1, 2`;
+    where action = 'agent.connect' and subject not in ('implementer', 'writer') group by 1, 2`;
   expect(audit).toMatchObject({
     principal: expect.stringMatching(/^person:/),
     door: 'cli',
-    many: 8,
+    many: 7,
   });
 });

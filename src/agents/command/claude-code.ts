@@ -23,15 +23,19 @@ const REVIEW_TOOLS = 'Read,Grep,Glob';
  * off, a login by key or by token works. The shell is allowed, as the sandbox around it is ours.
  */
 function call({ program, model, kind, session }: Occasion) {
+  const servers = Object.keys(program.mcp ?? {});
+  const mine = [WORK_TOOLS, ...servers.map((name) => `mcp__${name}`)].join(',');
   const allowed =
     kind === 'EXECUTION'
-      ? ['--tools', WORK_TOOLS, '--allowedTools', WORK_TOOLS, '--permission-mode', 'acceptEdits']
+      ? ['--tools', WORK_TOOLS, '--allowedTools', mine, '--permission-mode', 'acceptEdits']
       : ['--restricted', '--tools', REVIEW_TOOLS];
+  const mcp = { mcpServers: program.mcp ?? {} };
   const args = [
     ...program.args,
     ...['-p', '--output-format', 'stream-json', '--verbose'],
     ...['--safe-mode', '--strict-mcp-config', '--setting-sources='],
     ...allowed,
+    ...(servers.length === 0 || kind === 'REVIEW' ? [] : ['--mcp-config', JSON.stringify(mcp)]),
     ...['--json-schema', JSON.stringify(SHAPES[kind])],
     ...(model === null ? [] : ['--model', model]),
     ...(session === null ? [] : ['--resume', session]),

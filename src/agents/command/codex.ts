@@ -1,5 +1,6 @@
 /** Codex, as version 0.169.0 behaves: `codex exec --json`. */
 import { z } from 'zod';
+import type { McpServers } from '../../domain/program.js';
 import type { RunKind } from '../../domain/run.js';
 import type { AgentEvent, ProgramEnd } from '../backend.js';
 import type { Occasion, PresetCraft } from './preset.js';
@@ -25,13 +26,14 @@ const SCHEMA_FILE = '.git/mission-schema.json';
  * reads through its shell alone, so that a reviewer has one: in a copy that cannot be written.
  * A resumed session takes the options of `exec`, not of `resume`.
  */
-function call({ program, model, session, endpoint }: Occasion) {
+function call({ program, model, kind, session, endpoint }: Occasion) {
   const options = [
     ...['--json', '--sandbox', 'danger-full-access', '--skip-git-repo-check'],
     ...['--ignore-user-config', '--ignore-rules', '-c', 'project_doc_max_bytes=0'],
     // Of its environment it takes the key, but not the address.
     ...(endpoint === null ? [] : ['-c', `openai_base_url=${JSON.stringify(endpoint)}`]),
     ...(model === null ? [] : ['--model', model]),
+    ...(kind === 'REVIEW' ? [] : mcpOptions(program.mcp ?? {})),
   ];
   const args = [
     ...[...program.args, 'exec', ...options, '--output-schema', SCHEMA_FILE],
@@ -39,6 +41,21 @@ function call({ program, model, session, endpoint }: Occasion) {
     '-',
   ];
   return { file: program.file, args };
+}
+
+/** Each as a line of its configuration: strings and lists are written in TOML as in JSON. */
+function mcpOptions(servers: McpServers): string[] {
+  const option = (path: string, value: unknown) => ['-c', `${path}=${JSON.stringify(value)}`];
+  return Object.entries(servers).flatMap(([name, server]) =>
+    Object.entries(server).flatMap(([field, value]) => {
+      const path = `mcp_servers.${name}.${field}`;
+      if (field === 'type') return [];
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        return option(path, value);
+      }
+      return Object.entries(value).flatMap(([key, each]) => option(`${path}.${key}`, each));
+    }),
+  );
 }
 
 const count = z.number().nonnegative().default(0);

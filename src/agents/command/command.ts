@@ -232,6 +232,9 @@ class Conversation {
         MISSION_RUN_KIND: kind,
         MISSION_BUDGET_TOKENS: String(program.budgetTokens),
         ...(session === null ? {} : { MISSION_SESSION: session }),
+        ...(program.preset === 'custom' && program.mcp !== undefined
+          ? { MISSION_MCP_CONFIG: JSON.stringify({ mcpServers: program.mcp }) }
+          : {}),
       },
       readOnly: kind === 'REVIEW',
       hosts: hostsFor(program, variable),

@@ -43,6 +43,18 @@ describe('what it is called with', () => {
     const { args } = claudeCode.call({ ...base, kind: 'EXECUTION', model: 'm', session });
     expect(args.slice(-4)).toEqual(['--model', 'm', '--resume', session]);
   });
+
+  test('the MCP servers of its agent and no other, and none for a review', () => {
+    const mcp = { docs: { command: 'docs-mcp' } };
+    const named = { ...base, program: { ...base.program, mcp } };
+    const { args } = claudeCode.call({ ...named, kind: 'EXECUTION' });
+    const config = args[args.indexOf('--mcp-config') + 1] ?? '';
+    expect(JSON.parse(config)).toEqual({ mcpServers: mcp });
+    expect(args[args.indexOf('--allowedTools') + 1]).toMatch(/,mcp__docs$/);
+    expect(args).toContain('--strict-mcp-config');
+    const review = claudeCode.call({ ...named, kind: 'REVIEW' });
+    expect(review.args.join(' ')).not.toContain('docs');
+  });
 });
 
 describe('how what it prints is read', () => {

@@ -33,6 +33,20 @@ test('with its address, model and session', () => {
   expect(args.slice(-3)).toEqual(['resume', 'thread', '-']);
 });
 
+test('with the MCP servers of its agent, and none for a review', () => {
+  const mcp = { docs: { command: 'docs-mcp', args: ['--fast'], env: { LEVEL: '1' } } };
+  const { args } = codex.call({ ...base, program: { ...program, mcp } });
+  expect(args).toEqual(
+    expect.arrayContaining([
+      'mcp_servers.docs.command="docs-mcp"',
+      'mcp_servers.docs.args=["--fast"]',
+      'mcp_servers.docs.env.LEVEL="1"',
+    ]),
+  );
+  const review = codex.call({ ...base, program: { ...program, mcp }, kind: 'REVIEW' });
+  expect(review.args.join(' ')).not.toContain('mcp_servers');
+});
+
 describe('how what it prints is read', () => {
   test('an execution: hand-over, session, and what is not from the cache', () => {
     expect(read('codex-executed')).toEqual({

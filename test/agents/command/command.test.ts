@@ -169,7 +169,7 @@ describe('sessions', () => {
     });
   });
 
-  test('its session is kept while it works, and a killed attempt is gone on with in it', async () => {
+  test('its session is kept while it works, and gone on with once it was killed', async () => {
     await writeFile(join(bench.base, 'begin'), recorded('claude-executed').split('\n')[1] ?? '');
     const program = await script('cat ../begin; echo; echo x > new; sleep 60', 'claude-code');
     const killing = new AbortController();
