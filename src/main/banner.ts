@@ -1,3 +1,4 @@
+import { connect } from '../../drizzle/db.js';
 import { firstOnPath, installLine, quoted, waysOf } from '../cli/ways.js';
 import type { Stack } from '../dev/stack.js';
 import { readState } from '../dev/state.js';
@@ -6,8 +7,29 @@ import type { Surroundings } from './surroundings.js';
 /** Where programs look when nobody tells them another address. */
 const USUAL_PORT = '7233';
 
+/** Whether work is done or rehearsed; null where the database does not tell. */
+export async function agentsLine(databaseUrl: string): Promise<string | null> {
+  const database = connect(databaseUrl, { max: 1 });
+  try {
+    const [row] = await database.sql<{ rehearses: boolean }[]>`select rehearsing() as rehearses`;
+    if (row === undefined) return null;
+    return row.rehearses
+      ? 'rehearse, and nothing is paid for, until `mission agent connect` lets them work'
+      : 'work with the programs that they were connected with';
+  } catch {
+    return null;
+  } finally {
+    await database.close();
+  }
+}
+
 /** What runs where, and what to type next in a terminal that opens anywhere. */
-export function banner(around: Surroundings, stack: Stack, note: string): string {
+export function banner(
+  around: Surroundings,
+  stack: Stack,
+  note: string,
+  agents: string | null = null,
+): string {
   const { place, version } = around;
   const { isOnPath, command } = waysOf({ ...place, cwd: place.root });
   const onPath = ['', 'To type `mission` in any folder, once:', `  ${installLine(place.program)}`];
@@ -15,6 +37,7 @@ export function banner(around: Surroundings, stack: Stack, note: string): string
     '',
     stack.adopted ? 'Mission Control runs already.' : `Mission Control ${version} is up.`,
     ...rowsOf(around, stack),
+    ...(agents === null ? [] : [`  ${'Agents'.padEnd(11)}${agents}`]),
     ...anotherAddress(around, stack),
     '',
     'Type next, in another terminal:',

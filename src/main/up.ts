@@ -6,7 +6,7 @@ import { runDemo } from '../demo/index.js';
 import { removeFolder } from '../demo/stage.js';
 import type { Stack } from '../dev/stack.js';
 import { isRunning, readState } from '../dev/state.js';
-import { banner } from './banner.js';
+import { agentsLine, banner } from './banner.js';
 import { bringUp } from './installation.js';
 import { STRANGE_STORE } from './store.js';
 import type { Surroundings } from './surroundings.js';
@@ -34,7 +34,8 @@ export async function runUp(
       onStrangeStore: () => tell(inText(`NOTE: ${STRANGE_STORE}`)),
       signal: asked.signal,
     });
-    print(banner(around, stack, KEEPS));
+    const agents = await agentsLine(stack.addresses.databaseUrl);
+    print(banner(around, stack, KEEPS, agents));
     return stack.adopted ? 0 : await stay(stack, asked);
   } catch (error) {
     if (asked.signal.aborted) return 0;
