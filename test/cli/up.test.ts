@@ -62,6 +62,7 @@ test('a second one adopts what runs', async () => {
   const second = await mission('up');
   expect(second.code).toBe(0);
   expect(second.stdout).toContain('Mission Control runs already.');
+  expect(second.stdout).toMatch(/Agents +rehearse, and nothing is paid for/);
 });
 
 test('linked into a folder of PATH it is `mission`, in any folder', async () => {
