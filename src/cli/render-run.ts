@@ -1,4 +1,5 @@
 import { FAILURE_CAUSES, type FailureCause } from '../domain/run.js';
+import { UNSANDBOXED } from '../domain/sandbox.js';
 import { firstLine } from '../domain/text.js';
 import type { RunDetails } from '../service/index.js';
 import type { Colors } from './print.js';
@@ -17,7 +18,7 @@ export function runPage(run: RunDetails, terminal: Terminal, now: number): strin
     ...(run.standstill === null ? [] : ['', ...standstillLines(run.standstill, terminal, now)]),
     '',
     ...facts(run, now).flatMap(([label, value]) =>
-      value === null ? [] : fact(colors.dim(label.padEnd(13)), value, width),
+      value === null ? [] : fact(paintLabel(label, value, colors), value, width),
     ),
     ...failure(run, terminal),
     ...attempts(run, terminal),
@@ -26,6 +27,10 @@ export function runPage(run: RunDetails, terminal: Terminal, now: number): strin
     ...texts(run, terminal),
   ].join('\n');
 }
+
+/** What nothing held is shown in red wherever it is told. */
+const paintLabel = (label: string, value: string, { dim, red }: Colors): string =>
+  (value === 'UNSANDBOXED' ? red : dim)(label.padEnd(13));
 
 function paintState({ state }: RunDetails, colors: Colors): (text: string) => string {
   if (state === 'SUCCEEDED') return colors.green;
@@ -46,7 +51,7 @@ function facts(run: RunDetails, now: number): (readonly [string, string | null])
     ['Agent', agentOf(run)],
     ['Program', programOf(run)],
     ['Role', run.roleVersion === null ? null : `version ${run.roleVersion} of its instructions`],
-    ['Sandbox', run.sandbox],
+    ['Sandbox', run.sandbox === UNSANDBOXED ? 'UNSANDBOXED' : run.sandbox],
     ['Cycle', `${run.cycle}${run.superseded ? ', superseded' : ''}`],
     ['Queued', moment(run.queuedAt, now)],
     ['Started', started === null ? null : `${started}${waited(run)}`],

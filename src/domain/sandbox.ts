@@ -36,7 +36,7 @@ export function levelFor(
       if (program?.unsandboxed === true) return { kind: 'may-run', level, recorded: UNSANDBOXED };
       return {
         kind: 'refused',
-        message: `${unproved(program)}: mission agent connect ${agent.id}`,
+        message: `${unproved(program)}: mission agent connect ${agent.id} --unsandboxed`,
       };
     default:
       return level satisfies never;

@@ -48,7 +48,7 @@ export function sandboxDoors(
     if (first === undefined) return [];
     const who = refused.length === connected.length ? 'no agent' : refused.map(({ id }) => id);
     const start = refused.length === connected.length ? 'starts its program' : 'cannot be started';
-    const command = each.level === null ? null : `mission agent connect ${first.id}`;
+    const command = each.level === null ? null : `mission agent connect ${first.id} --unsandboxed`;
     return [lockedDoor('no-sandbox', `${who} ${start}: ${first.message}`, command)];
   });
 }

@@ -18,11 +18,14 @@ import { readHanded, SHAPES, toHandover } from './shapes.js';
 const WORK_TOOLS = 'Bash,Edit,Glob,Grep,Read,Write';
 const REVIEW_TOOLS = 'Read,Grep,Glob';
 
+/** Where nothing of ours is around it. */
+const OWN_SANDBOX = { sandbox: { enabled: true, allowUnsandboxedCommands: false } };
+
 /**
  * Safe mode and no setting sources: hooks, settings, skills and CLAUDE.md of the repository are
  * off, a login by key or by token works. The shell is allowed, as the sandbox around it is ours.
  */
-function call({ program, model, kind, session }: Occasion) {
+function call({ program, model, kind, session, sandbox }: Occasion) {
   const servers = Object.keys(program.mcp ?? {});
   const mine = [WORK_TOOLS, ...servers.map((name) => `mcp__${name}`)].join(',');
   const allowed =
@@ -35,6 +38,7 @@ function call({ program, model, kind, session }: Occasion) {
     ...['-p', '--output-format', 'stream-json', '--verbose'],
     ...['--safe-mode', '--strict-mcp-config', '--setting-sources='],
     ...allowed,
+    ...(sandbox === 'native' ? ['--settings', JSON.stringify(OWN_SANDBOX)] : []),
     ...(servers.length === 0 || kind === 'REVIEW' ? [] : ['--mcp-config', JSON.stringify(mcp)]),
     ...['--json-schema', JSON.stringify(SHAPES[kind])],
     ...(model === null ? [] : ['--model', model]),

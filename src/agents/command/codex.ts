@@ -21,14 +21,19 @@ import { readHanded, SHAPES, toHandover } from './shapes.js';
 /** It reads the schema from a file: one that is no part of the work. */
 const SCHEMA_FILE = '.git/mission-schema.json';
 
+/** Where nothing of ours is around it; there no command of ours can place the schema. */
+const OWN_SANDBOX = { EXECUTION: 'workspace-write', REVIEW: 'read-only' } as const;
+
 /**
  * Its own sandbox cannot nest in ours and is off. Settings, rules and AGENTS.md are off too. It
  * reads through its shell alone, so that a reviewer has one: in a copy that cannot be written.
  * A resumed session takes the options of `exec`, not of `resume`.
  */
-function call({ program, model, kind, session, endpoint }: Occasion) {
+function call({ program, model, kind, session, endpoint, sandbox }: Occasion) {
+  const isNative = sandbox === 'native';
+  const own = isNative ? OWN_SANDBOX[kind] : 'danger-full-access';
   const options = [
-    ...['--json', '--sandbox', 'danger-full-access', '--skip-git-repo-check'],
+    ...['--json', '--sandbox', own, '--skip-git-repo-check'],
     ...['--ignore-user-config', '--ignore-rules', '-c', 'project_doc_max_bytes=0'],
     // Of its environment it takes the key, but not the address.
     ...(endpoint === null ? [] : ['-c', `openai_base_url=${JSON.stringify(endpoint)}`]),
@@ -36,7 +41,7 @@ function call({ program, model, kind, session, endpoint }: Occasion) {
     ...(kind === 'REVIEW' ? [] : mcpOptions(program.mcp ?? {})),
   ];
   const args = [
-    ...[...program.args, 'exec', ...options, '--output-schema', SCHEMA_FILE],
+    ...[...program.args, 'exec', ...options, ...(isNative ? [] : ['--output-schema', SCHEMA_FILE])],
     ...(session === null ? [] : ['resume', session]),
     '-',
   ];

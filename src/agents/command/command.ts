@@ -83,6 +83,8 @@ const finished = ({ report, verdict }: NonNullable<Transcript['ended']>) => ({
 
 /** What one call of the program came to. */
 interface Called {
+  /** Why it was not even started. */
+  readonly absent?: string;
   readonly reading: Reading;
   readonly commands: string;
 }
@@ -125,6 +127,10 @@ class Conversation {
       before = { ...before, session: null, spent: null };
       this.tellHow(before);
       called = await this.call(before);
+    }
+    if (called.absent !== undefined) {
+      const message = called.absent;
+      return { kind: 'later', because: 'program', message, retryAfterSeconds: ASK_AGAIN_SECONDS };
     }
     const treeAfter = isExecution ? await treeOf(hooks) : null;
     const { reading } = called;
@@ -204,12 +210,13 @@ class Conversation {
       const told = { kind: 'budget-spent', message } as const;
       return { reading: { told, session: null, spent: null }, commands };
     }
+    const absent = end.ending.kind === 'not-started' ? { absent: end.ending.reason } : {};
     const reading = craft.read(end, request.kind, this.seconds());
     if (reading.spent !== null) {
       const { usage, costUsd } = spentSince(before.spent, reading.spent);
       hooks.onEvent({ kind: 'usage', usage, ...(costUsd === null ? {} : { costUsd }) });
     }
-    return { reading, commands };
+    return { reading, commands, ...absent };
   }
 
   private callOf(before: Transcript): ProgramCall {
@@ -221,6 +228,7 @@ class Conversation {
     return {
       ...craft.call({
         ...{ program, kind, session, model: agent.model },
+        ...(request.sandbox === undefined ? {} : { sandbox: request.sandbox }),
         endpoint: endpoint === null || endpoint.isUsual ? null : endpoint.url,
       }),
       input: wordsFor(request, before, craft),

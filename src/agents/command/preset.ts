@@ -1,6 +1,6 @@
 import type { AgentProgram } from '../../domain/program.js';
 import type { RunKind } from '../../domain/run.js';
-import type { ProgramEnd } from '../backend.js';
+import type { ProgramEnd, Surroundings } from '../backend.js';
 import type { Listener, Reading } from './reading.js';
 
 /** What a program is started for. */
@@ -10,6 +10,8 @@ export interface Occasion {
   readonly kind: RunKind;
   /** The session to go on with. */
   readonly session: string | null;
+  /** Where it is all that holds it, its own sandbox is on: else ours is around it, or nothing. */
+  readonly sandbox?: Surroundings;
   /** Where its provider is, when that is not the usual place. */
   readonly endpoint: string | null;
 }

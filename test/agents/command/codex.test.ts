@@ -27,6 +27,14 @@ test('it is called with its own sandbox, settings and rules off', () => {
   expect(line).toContain('--ignore-user-config --ignore-rules -c project_doc_max_bytes=0');
 });
 
+test('where nothing of ours is around it, its own sandbox is on', () => {
+  const { args } = codex.call({ ...base, sandbox: 'native' });
+  expect(args.join(' ')).toContain('--sandbox workspace-write');
+  expect(args).not.toContain('--output-schema');
+  const review = codex.call({ ...base, kind: 'REVIEW', sandbox: 'native' });
+  expect(review.args.join(' ')).toContain('--sandbox read-only');
+});
+
 test('with its address, model and session', () => {
   const { args } = codex.call({ ...base, endpoint: 'http://x/v1', model: 'm', session: 'thread' });
   expect(args.join(' ')).toContain('-c openai_base_url="http://x/v1" --model m ');

@@ -78,6 +78,12 @@ describe('what a program finds', () => {
   });
 });
 
+test('one that is not there is the house to mend, and waited for', async () => {
+  const program = { ...(await script('')), file: '/nowhere/agent' };
+  const outcome = await bench.attempt(backend, requestFor(program));
+  expect(outcome).toMatchObject({ kind: 'later', because: 'program' });
+});
+
 describe('what a program did', () => {
   test('a change, also one that it has committed itself, is a result', async () => {
     const commit = 'git -c user.name=a -c user.email=a@b commit -qm x';
