@@ -93,9 +93,10 @@ try {
 async function takeOver(): Promise<void> {
   const reclaimed = await patiently('take over', () => reclaim(client, database), stopped.signal);
   if (reclaimed > 0) print(`took over ${reclaimed} runs of workers that have died`);
-  await patiently('tell of its sandbox', () => tellSandbox(deps, stopped.signal), stopped.signal);
   await patiently('start upkeep', startUpkeep, stopped.signal);
   print(`worker ${process.pid} polls ${taskQueue}`);
+  // Last, as trying one takes a while on a busy machine: nobody waits for it.
+  await patiently('tell of its sandbox', () => tellSandbox(deps, stopped.signal), stopped.signal);
 }
 
 /** As the runtime itself writes it, but that nothing in it steers the terminal it is read on. */
