@@ -31,7 +31,12 @@ export interface Workplace {
 export class SetupFailed extends Error {}
 
 /** Opens the copy, at the checkpoint, else the work so far, else the base; and prepares it. */
-export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Promise<Workplace> {
+export async function openWorkplace(
+  deps: Deps,
+  go: Go,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Workplace> {
   const { brief, checkpoint } = go;
   const base = brief.baseCommit ?? (await baseOf(deps, brief, signal));
   const feedback = brief.landingFeedback;
@@ -41,7 +46,7 @@ export async function openWorkplace(deps: Deps, go: Go, signal: AbortSignal): Pr
   const merging = merges ? (feedback?.target ?? null) : null;
   const { copy, conflicts } = await openCopyAt(deps, go, from, signal, merging);
   try {
-    if (!brief.run.byChecks) await prepareFor(deps, brief, copy, signal);
+    if (!brief.run.byChecks) await prepareFor(deps, brief, copy, signal, progress);
   } catch (error) {
     await deps.workspaces.dropCopy(copy);
     throw error;
@@ -73,6 +78,7 @@ async function prepareFor(
   { repository, task, run }: RunBrief,
   copy: Copy,
   signal: AbortSignal,
+  progress: Progress,
 ): Promise<void> {
   if (repository === null) return;
   const { id, recipe, location } = repository;
@@ -81,6 +87,7 @@ async function prepareFor(
     repositoryId: id,
     taskId: task.id,
     offline: run.kind === 'REVIEW',
+    onLine: (text) => progress.tell({ kind: 'log', source: 'setup', text }),
   });
   if (prepared.kind === 'failed') throw new SetupFailed(prepared.output);
 }

@@ -85,7 +85,7 @@ async function closingOf(
   try {
     const refused = await refusedHere(deps, go);
     if (refused !== null) return unfinished(refused, craft);
-    place = await openWorkplace(deps, go, beating.signal);
+    place = await openWorkplace(deps, go, beating.signal, progress);
     return await craft.work(go, place, beating, progress);
   } catch (error) {
     await progress.leave();

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { removeCopy } from './cleanup.js';
+import { WHOLE_TIMEOUT_MS } from './git.js';
 import { type Copy, copyName, writeMarker } from './marker.js';
 import { ensureMirror, exists, type Workshop } from './mirror.js';
 import {
@@ -162,7 +163,8 @@ export async function makeTree(
   await writeFile(join(gitDir, 'objects', 'info', 'alternates'), copyAlternates(home, copy));
   await writeFile(join(gitDir, 'config'), copyConfig(copy));
   const args = ['reset', '--quiet', '--hard', copy.from];
-  await git.run({ args, cwd: copy.path, gitDir, workTree: copy.path, signal }).catch((error) => {
+  const inside = { cwd: copy.path, gitDir, workTree: copy.path, timeoutMs: WHOLE_TIMEOUT_MS };
+  await git.run({ ...inside, args, signal }).catch((error) => {
     const mirror = mirrorPath(home, copy.source);
     throw new Error(`cannot open ${copy.name} at ${copy.from} from ${mirror}: ${error.message}`, {
       cause: error,

@@ -47,9 +47,11 @@ export interface Git {
   pipe(from: GitCall, to: GitCall): Promise<void>;
 }
 
-/** Time for local work; fetch and push over the network ask for more. */
+/** Time for local work; fetch and push over the network, and whole trees, ask for more. */
 const TIMEOUT_MS = 120_000;
 export const NETWORK_TIMEOUT_MS = 600_000;
+/** For what is as large as a repository: it is slow once, and only when it is really large. */
+export const WHOLE_TIMEOUT_MS = 3_600_000;
 const OUTPUT_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
@@ -82,9 +84,12 @@ const PINNED = [
 
 /**
  * Local transports start a second git that does not inherit `-c`: it is pinned by its command line.
+ * On one disk it would take longer to look for similar objects than to write them as they are; what
+ * is packed already is passed on as it is packed.
  */
 export const UPLOAD_PACK =
-  '--upload-pack=git -c "safe.directory=*" -c core.hooksPath=/dev/null upload-pack';
+  '--upload-pack=git -c "safe.directory=*" -c core.hooksPath=/dev/null ' +
+  '-c pack.window=0 -c pack.compression=1 upload-pack';
 export const RECEIVE_PACK =
   '--receive-pack=git -c "safe.directory=*" -c core.hooksPath=/dev/null -c gc.auto=0 receive-pack';
 

@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GitError, RepositoryError } from './errors.js';
-import { checkGit, type Git, NETWORK_TIMEOUT_MS, UPLOAD_PACK } from './git.js';
+import { checkGit, type Git, NETWORK_TIMEOUT_MS, UPLOAD_PACK, WHOLE_TIMEOUT_MS } from './git.js';
 import { withLock } from './lock.js';
 import type { Source } from './names.js';
 import { checkedCommit, lockPath, mirrorPath, type Repository, taskRefs } from './names.js';
@@ -94,7 +94,8 @@ export async function refreshLocked(
       args: ['fetch', ...options, UPLOAD_PACK, '--', repository.location, `+${ref}:${ref}`],
       cwd: mirror,
       gitDir: mirror,
-      timeoutMs: NETWORK_TIMEOUT_MS,
+      config: GIVES_UP,
+      timeoutMs: WHOLE_TIMEOUT_MS,
       signal,
     }),
   );
@@ -103,6 +104,9 @@ export async function refreshLocked(
   await refuseUnsupported(git, repository.location, mirror, fetched);
   return fetched;
 }
+
+/** On a server that has fallen silent, long before the time for a whole repository is over. */
+const GIVES_UP = ['http.lowSpeedLimit=1000', 'http.lowSpeedTime=120'];
 
 /** The commit a ref of the person's repository names now; null when there is none. */
 export async function remoteTip(
@@ -197,7 +201,7 @@ export async function tidyMirror({ home, git }: Workshop, source: Source): Promi
       args: ['gc', '--quiet', '--prune=1.day.ago'],
       cwd: mirror,
       gitDir: mirror,
-      timeoutMs: NETWORK_TIMEOUT_MS,
+      timeoutMs: WHOLE_TIMEOUT_MS,
     });
   });
 }

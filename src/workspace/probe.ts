@@ -104,7 +104,13 @@ async function refuseIncomplete(git: Git, root: string, gitDir: string): Promise
     const sentence = 'is a shallow clone; run `git fetch --unshallow` there, then add it again';
     throw new RepositoryError(root, 'shallow', sentence);
   }
-  if ((await config(git, gitDir, 'extensions.partialClone')) !== null) {
+  const promised = [
+    'config',
+    '--get-regexp',
+    '^(extensions\\.partialclone|remote\\..*\\.promisor)$',
+  ];
+  const partial = await git.run({ args: promised, cwd: gitDir, gitDir, okExits: [1] });
+  if (partial.exitCode === 0) {
     const sentence = 'is a partial clone, whose objects are elsewhere; clone it whole and add that';
     throw new RepositoryError(root, 'partial-clone', sentence);
   }
@@ -169,7 +175,9 @@ async function probeUrl(git: Git, url: string, branch?: string): Promise<ProbedR
     throw new RepositoryError(url, 'branch-missing', sentence);
   }
   if (url.startsWith('file://')) {
-    await refuseUnsupported(git, url, (await openPath(git, fileURLToPath(url))).gitDir, head);
+    const { gitDir } = await openPath(git, fileURLToPath(url));
+    await refuseIncomplete(git, url, gitDir);
+    await refuseUnsupported(git, url, gitDir, head);
   }
   return { kind: 'url', location: url, bare: true, defaultBranch: named, head, remote: url };
 }
@@ -189,16 +197,21 @@ export async function refuseUnsupported(
   const listed = await git.run({ ...call, args: ['ls-tree', '-r', '-z', '--full-tree', commit] });
   const submodule = /(?:^|\0)160000 [^\t]*\t([^\0]*)/.exec(listed.stdout)?.[1];
   if (submodule !== undefined) {
-    const sentence = `has a submodule at ${submodule}; submodules are not supported yet`;
+    const sentence =
+      `has a submodule at ${submodule}; submodules are not supported yet: ` +
+      'working copies have one repository, so add the repository of the submodule by itself';
     throw new RepositoryError(location, 'submodules', sentence);
   }
   if (!/\t(?:[^\0]*\/)?\.gitattributes\0/.test(listed.stdout)) return;
-  const pattern = ['-q', '--no-textconv', '-E', '-e', 'filter=lfs'];
+  const pattern = ['--name-only', '-z', '--no-textconv', '-E', '-e', 'filter=lfs'];
   const args = ['grep', ...pattern, commit, '--', ':(glob)**/.gitattributes'];
-  if ((await git.run({ ...call, args, okExits: [1] })).exitCode === 0) {
-    const sentence = 'keeps files in Git LFS (.gitattributes), which is not supported yet';
-    throw new RepositoryError(location, 'lfs', sentence);
-  }
+  const found = await git.run({ ...call, args, okExits: [1] });
+  if (found.exitCode !== 0) return;
+  const [named = ''] = found.stdout.split('\0');
+  const sentence =
+    `keeps files in Git LFS (${named.replace(`${commit}:`, '')}), which is not supported, with ` +
+    'or without the package git-lfs: agents would work on pointers in place of files';
+  throw new RepositoryError(location, 'lfs', sentence);
 }
 
 async function resolve(git: Git, gitDir: string, ref: string): Promise<string | null> {

@@ -216,6 +216,9 @@ describeNeeding(needs.bubblewrap, 'a repository with a setup', () => {
     const [run] = await task.runs();
     expect(run).toMatchObject({ cause: 'setup-failed', work_tokens: 0, instructions_sha: null });
     expect(run?.error).toContain('no such package: tiny');
+    const told = await house.database.sql`select event from run_events
+      where run_id = ${run?.id ?? ''}::uuid and event ->> 'source' = 'setup'`;
+    expect(told).toEqual([{ event: expect.objectContaining({ text: 'no such package: tiny' }) }]);
     await recipe('mkdir made && echo it > made/it');
     await task.say('retry');
     expect(await task.result()).toMatchObject({ status: 'DONE' });

@@ -90,7 +90,7 @@ const UNUSABLE: [string, string, () => string][] = [
   ],
   [
     'submodules',
-    'submodule at lib',
+    'submodule at lib; submodules are not supported yet',
     () => {
       const path = personsRepository();
       git(
@@ -109,7 +109,7 @@ const UNUSABLE: [string, string, () => string][] = [
   ],
   [
     'lfs',
-    'Git LFS',
+    'keeps files in Git LFS (assets/.gitattributes), which is not supported',
     () => {
       const path = personsRepository();
       write(path, { 'assets/.gitattributes': '*.psd filter=lfs diff=lfs merge=lfs -text\n' });
@@ -126,6 +126,29 @@ const UNUSABLE: [string, string, () => string][] = [
       commitAll(from, 'More');
       const path = join(temporaryFolder(), 'shallow');
       git('/', 'clone', '--quiet', '--depth=1', `file://${from}`, path);
+      return path;
+    },
+  ],
+  [
+    'shallow',
+    'is a shallow clone',
+    () => {
+      const from = personsRepository();
+      write(from, { a: 'a' });
+      commitAll(from, 'More');
+      const path = join(temporaryFolder(), 'shallow.git');
+      git('/', 'clone', '--quiet', '--bare', '--depth=1', `file://${from}`, path);
+      return `file://${path}`;
+    },
+  ],
+  [
+    'partial-clone',
+    'clone it whole',
+    () => {
+      const path = join(temporaryFolder(), 'partial');
+      const from = personsRepository();
+      git(from, 'config', 'uploadpack.allowFilter', 'true');
+      git('/', 'clone', '--quiet', '--filter=blob:none', `file://${from}`, path);
       return path;
     },
   ],
