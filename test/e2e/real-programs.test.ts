@@ -101,8 +101,8 @@ for (const [name, dialect] of [
       mkdirSync(join(repository.path, '.claude'));
       const hooks = { SessionStart: [{ hooks: [{ type: 'command', command: 'touch hooked' }] }] };
       repository.write('.claude/settings.json', JSON.stringify({ hooks }));
-      repository.write('CLAUDE.md', 'CANARY-OF-SETTINGS\n');
-      repository.write('AGENTS.md', 'CANARY-OF-SETTINGS\n');
+      repository.write('CLAUDE.md', 'CANARY-OF-GUIDES\n');
+      repository.write('AGENTS.md', 'CANARY-OF-GUIDES, too\n');
       repository.commit('Settings');
       const acceptance = ['shared.txt has two lines'];
       const asked = { title: 'Add a line', repository: repository.name, acceptance };
@@ -114,7 +114,10 @@ for (const [name, dialect] of [
       const review = await task.instructions('REVIEW', 1);
       expect(review).toContain('No such file or directory');
       const bodies = api.asked.map(({ body }) => body).join('\n');
-      expect(bodies).not.toMatch(/CANARY-OF-(SETTINGS|THE-HOST)/);
+      expect(bodies).not.toContain('CANARY-OF-THE-HOST');
+      // By our hand and by no other: what the program itself would read is off.
+      expect(bodies).toMatch(/of the base branch:(\\n)+CANARY-OF-GUIDES/);
+      expect(bodies).not.toMatch(/(?<!of the base branch:(\\n)+)CANARY-OF-GUIDES/);
       expect(api.asked.every(({ authorization }) => authorization.endsWith(KEY))).toBe(true);
     });
 
