@@ -13,7 +13,7 @@ export interface Copy {
   path: string;
   /** The private folder of its commands; `tmp` lies in it. */
   home: string;
-  /** The home folder that programs find: of the run, so that another attempt has their sessions. */
+  /** What agents' programs have as home: of the run, so that another attempt has its sessions. */
   user: string;
   /** The machine that it lies on. */
   host: string;

@@ -20,6 +20,9 @@ async function keep(home: string, digest: string, taskId: string | null, kilobyt
   return await keepSetup(draft, ['made'], { home, digest, taskId });
 }
 
+const find = (home: string, digest: string, taskId: string) =>
+  findSetup({ home, digest, taskId: null }, { home, digest, taskId });
+
 /** As if it had not been used for so long. */
 function age(folder: string, ms: number): void {
   const at = new Date(Date.now() - ms);
@@ -35,13 +38,13 @@ test('kept whole, without downloads; found by everybody, or by its task alone', 
   expect(existsSync(join(entry.folder, 'tree/made/it'))).toBe(true);
   expect(existsSync(join(entry.folder, 'home/user/.npm'))).toBe(false);
   await keep(home, digestOf('b'), one);
-  expect((await findSetup(home, digestOf('a'), one))?.folder).toBe(entry.folder);
-  expect(await findSetup(home, digestOf('b'), one)).toMatchObject({ made: ['made'] });
-  expect(await findSetup(home, digestOf('b'), other)).toBeNull();
+  expect((await find(home, digestOf('a'), one))?.folder).toBe(entry.folder);
+  expect(await find(home, digestOf('b'), one)).toMatchObject({ made: ['made'] });
+  expect(await find(home, digestOf('b'), other)).toBeNull();
   await dropSetupsOf(home, one);
   await dropSetupsOf(home, other);
-  expect(await findSetup(home, digestOf('b'), one)).toBeNull();
-  await expect(findSetup(home, '../x', one)).rejects.toThrow('no digest of a setup');
+  expect(await find(home, digestOf('b'), one)).toBeNull();
+  await expect(find(home, '../x', one)).rejects.toThrow('no digest of a setup');
 });
 
 test('what is old goes, then the longest unused until it is small enough', async () => {
@@ -55,7 +58,7 @@ test('what is old goes, then the longest unused until it is small enough', async
   const left = async () => {
     const found = await Promise.all(
       Object.keys(hours).map(async (letter) =>
-        (await findSetup(home, digestOf(letter), taskId)) === null ? '' : letter,
+        (await find(home, digestOf(letter), taskId)) === null ? '' : letter,
       ),
     );
     return found.join('');

@@ -77,10 +77,10 @@ export function createSandbox(settings: SandboxSettings): Sandbox {
     async start(request) {
       const { state, ground } = await stand();
       if (state.level === null) return programNotStarted(refusal(state));
+      const { copy } = request;
+      const inner = { ...request, answers: true, user: copy.user, place: placeOf(copy) };
       const prepared =
-        ground === null
-          ? await prepareOutside(request, searchPath)
-          : await prepare(ground, { ...request, answers: true, place: placeOf(request.copy) });
+        ground === null ? await prepareOutside(request, searchPath) : await prepare(ground, inner);
       return await within(prepared, programNotStarted, (made) => runProgram(made, request));
     },
   };

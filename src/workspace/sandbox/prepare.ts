@@ -28,8 +28,7 @@ export interface Ground {
 
 /** One command for the sandbox. */
 export interface Inner {
-  copy: Pick<Copy, 'path' | 'home'> &
-    Partial<Pick<Copy, 'user'>> & { source: Copy['source'] | null };
+  copy: Pick<Copy, 'path' | 'home'> & { source: Copy['source'] | null };
   file: string;
   args: readonly string[];
   environment: Readonly<Record<string, string>>;
@@ -37,6 +36,11 @@ export interface Inner {
   hosts: readonly string[];
   /** Whether it is given a file for its result. */
   answers: boolean;
+  /**
+   * The home folder that it finds. Unless told, one of the copy alone: what the code of a commit
+   * leaves there must reach no other copy.
+   */
+  user?: string;
   /** Where the copy is found in there, besides at its own path: there the command begins. */
   place?: string;
 }
@@ -74,7 +78,7 @@ export async function prepare(
   const toolchain = await findToolchain({ searchPath, programs, house, seen });
   const obstacle = await obstacleOf(inner, toolchain, seen);
   if (obstacle !== null) return { obstacle };
-  const home = copy.user ?? join(copy.home, 'user');
+  const home = inner.user ?? join(copy.home, 'user');
   await mkdir(home, { recursive: true, mode: 0o700 });
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {

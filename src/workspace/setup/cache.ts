@@ -55,14 +55,10 @@ function entryPath({ home, digest, taskId }: Keeping): string {
 export const setupLock = (home: string, digest: string): string =>
   join(home, 'locks', `setup-${digest}.lock`);
 
-/** What is kept for everybody, else for this task; null where it has to be made. */
-export async function findSetup(
-  home: string,
-  digest: string,
-  taskId: string,
-): Promise<SetupEntry | null> {
-  for (const owner of [null, taskId]) {
-    const folder = entryPath({ home, digest, taskId: owner });
+/** The first that is kept, as for everybody before for one task; null where it has to be made. */
+export async function findSetup(...places: readonly Keeping[]): Promise<SetupEntry | null> {
+  for (const place of places) {
+    const folder = entryPath(place);
     const record = await readFile(join(folder, RECORD), 'utf8').catch(() => null);
     if (record === null) continue;
     const now = new Date();

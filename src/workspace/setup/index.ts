@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Prepared, Recipe } from '../../domain/repository.js';
@@ -8,7 +8,14 @@ import { withLock } from '../lock.js';
 import type { Copy } from '../marker.js';
 import type { Workshop } from '../mirror.js';
 import { mirrorPath } from '../names.js';
-import { draftSetup, findSetup, keepSetup, type SetupEntry, setupLock } from './cache.js';
+import {
+  draftSetup,
+  findSetup,
+  type Keeping,
+  keepSetup,
+  type SetupEntry,
+  setupLock,
+} from './cache.js';
 import { blobId, dropCarried, NotCarried, putCarried, readCarried } from './carried.js';
 import { filesOfSetup, NO_SETUP, setupDigest, type TrackedFile } from './digest.js';
 import { fill } from './fill.js';
@@ -117,7 +124,8 @@ async function obtain(
   const { home } = yard;
   const { taskId, signal, offline = false } = request;
   const { digest } = basis;
-  const find = () => findSetup(home, digest, taskId);
+  const own = { home, taskId, digest: await ownDigest(yard, request.copy, basis) };
+  const find = () => findSetup({ home, digest, taskId: null }, own);
   const found = await find();
   if (found !== null) return { entry: found, cached: true };
   if (offline) return { entry: null, cached: false };
@@ -125,8 +133,20 @@ async function obtain(
   return await withLock(setupLock(home, digest), patience, async () => {
     const meanwhile = await find();
     if (meanwhile !== null) return { entry: meanwhile, cached: true };
-    return await make(yard, request, basis, carried);
+    return await make(yard, request, basis, { carried, own });
   });
+}
+
+/**
+ * By which the setup of a tree of an agent's is kept: with all that the tree holds, since a script
+ * in it decides what a setup makes.
+ */
+async function ownDigest({ home, git }: Workshop, copy: Copy, basis: Basis): Promise<string> {
+  const mirror = mirrorPath(home, copy.source);
+  const args = ['rev-parse', '--verify', `${copy.from}^{tree}`];
+  const { stdout } = await git.run({ args, cwd: mirror, gitDir: mirror });
+  const told = [basis.digest, stdout.trim(), basis.merging ?? ''];
+  return createHash('sha256').update(told.join('\0')).digest('hex');
 }
 
 /** Runs the setup aside, in a checkout of its own, and keeps what it has made there. */
@@ -134,27 +154,31 @@ async function make(
   yard: Yard,
   request: PrepareRequest,
   { digest, files, merging }: Basis,
-  carried: Carried,
+  { carried: all, own }: { carried: Carried; own: Keeping },
 ): Promise<Obtained> {
   const { home } = yard;
-  const { copy, taskId, signal, onLine } = request;
+  const { copy, signal, onLine } = request;
   const draft = await draftSetup(home, randomBytes(4).toString('hex'));
-  const aside = { ...copy, path: join(draft, 'work'), home: join(draft, 'home'), merging };
+  const [path, private_] = [join(draft, 'work'), join(draft, 'home')];
+  const aside = { ...copy, path, home: private_, user: join(private_, 'user'), merging };
   try {
+    const isPersons = await isBase(yard, aside);
+    // The setup has a network: what an agent wrote for it gets nothing to send away.
+    const carried = isPersons ? all : [];
     await mkdir(join(aside.home, 'tmp'), { recursive: true, mode: 0o700 });
     await makeTree(yard, aside, signal);
     await mergeIn(yard, aside, signal);
     const index = join(draft, 'index');
     await copyFile(join(copyGitDir(aside), 'index'), index);
     await putCarried(aside.path, carried, formatOf(copy));
-    const failed = await runSetup(yard, aside, request);
+    const failed = await runSetup(yard, aside, { ...request, isPersons });
     if (failed !== null) return { failed };
     await dropCarried(aside.path, carried);
     for (const path of await changedFiles(aside, files)) {
       onLine?.(`[the setup changed ${path}, which git holds: that change is not kept]`);
     }
     const made = await listMade(yard, aside, index);
-    const keeping = { home, digest, taskId: (await isBase(yard, aside)) ? null : taskId };
+    const keeping = isPersons ? { home, digest, taskId: null } : own;
     return { entry: await keepSetup(draft, made, keeping), cached: false };
   } finally {
     await removeTree(draft);

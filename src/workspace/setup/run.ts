@@ -39,13 +39,15 @@ export async function runSetup(
   aside: Copy,
   request: {
     recipe: Recipe;
+    /** Whether nobody but the person's branches is behind the tree. */
+    isPersons: boolean;
     registries?: Registries;
     signal?: AbortSignal | undefined;
     onLine?: ((line: string) => void) | undefined;
   },
 ): Promise<string | null> {
   const { sandbox, searchPath } = yard;
-  const { recipe, registries: more, signal, onLine } = request;
+  const { recipe, isPersons, registries: more, signal, onLine } = request;
   const { setup, folder } = recipe;
   if (setup === null) return null;
   const registries = await findRegistries(yard.registries, homedir());
@@ -56,7 +58,7 @@ export async function runSetup(
     file: 'sh',
     args: commandIn(folder, setup),
     environment: {
-      ...(await environmentOf(recipe)),
+      ...(await environmentOf(recipe, isPersons)),
       ...registries.environment,
       ...more?.environment,
     },
@@ -68,15 +70,28 @@ export async function runSetup(
   });
   lines.end();
   signal?.throwIfAborted();
-  return complaintOf(setup, result);
+  return complaintOf(setup, result, isPersons ? '' : heldBack(recipe));
 }
 
-function complaintOf(setup: string, { ending, output }: CommandResult): string | null {
+/** What a setup of an agent's tree had to do without. */
+function heldBack({ copies, installScripts }: Recipe): string {
+  const files =
+    copies.length === 0
+      ? ''
+      : `\n[${copies.join(', ')} was not there: a setup of an agent's tree gets no copied files]`;
+  const builds = installScripts
+    ? ''
+    : "\n[in an agent's tree nothing is built from source; --allow-install-scripts allows it]";
+  return files + builds;
+}
+
+function complaintOf(setup: string, result: CommandResult, lacked: string): string | null {
+  const { ending, output } = result;
   if (ending.kind === 'exited' && ending.exitCode === 0) return null;
   const hint = output.includes('[sandbox: the network was refused')
     ? '\n[a setup reaches package registries only; MISSION_REGISTRIES names further ones]'
     : '';
-  return `${setup}: ${howEnded(ending)}\n${output.trimEnd()}${hint}`;
+  return `${setup}: ${howEnded(ending)}\n${output.trimEnd()}${hint}${lacked}`;
 }
 
 function howEnded(ending: CommandResult['ending']): string {
@@ -97,7 +112,10 @@ function howEnded(ending: CommandResult['ending']): string {
 }
 
 /** Nobody answers a question, and nothing that is installed runs a script unless it may. */
-async function environmentOf({ installScripts }: Recipe): Promise<Record<string, string>> {
+async function environmentOf(
+  { installScripts }: Recipe,
+  isPersons: boolean,
+): Promise<Record<string, string>> {
   const isTrusted = await access(TRUSTED).then(
     () => true,
     () => false,
@@ -110,6 +128,7 @@ async function environmentOf({ installScripts }: Recipe): Promise<Record<string,
     // Within the tree: what stands in a home folder is not where the next copy looks.
     ...{ YARN_ENABLE_GLOBAL_CACHE: 'false', YARN_ENABLE_TELEMETRY: '0' },
     ...(installScripts ? {} : NO_SCRIPTS),
+    ...(installScripts || isPersons ? {} : NO_CODE),
     ...(isTrusted
       ? { NODE_EXTRA_CA_CERTS: TRUSTED, PIP_CERT: TRUSTED, SSL_CERT_FILE: TRUSTED }
       : {}),
@@ -122,4 +141,18 @@ const NO_SCRIPTS = {
   pnpm_config_ignore_scripts: 'true',
   YARN_IGNORE_SCRIPTS: 'true',
   YARN_ENABLE_SCRIPTS: 'false',
+};
+
+/**
+ * Other ways in which a tree has code run by a package manager: its git, its hooks, its own Yarn,
+ * and builds of Python packages. A person's own tree may need them.
+ */
+const NO_CODE = {
+  npm_config_git: 'git',
+  npm_config_ignore_pnpmfile: 'true',
+  pnpm_config_ignore_pnpmfile: 'true',
+  YARN_IGNORE_PATH: '1',
+  PIP_ONLY_BINARY: ':all:',
+  UV_NO_BUILD: '1',
+  POETRY_INSTALLER_ONLY_BINARY: ':all:',
 };
