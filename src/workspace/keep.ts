@@ -50,8 +50,6 @@ async function leaveOut({ home, git }: Workshop, copy: Copy, path: string): Prom
   if (!isOurs || !(await isWithin(copy.path, path))) return false;
   return await withPinnedConfig(home, copy, async () => {
     const literal = { environment: { GIT_LITERAL_PATHSPECS: '1' } };
-    // What an agent has committed itself holds it as well: one commit is made of all.
-    await git.run(inside(copy, ['reset', '--quiet', '--soft', copy.from]));
     const forget = ['rm', '-r', '--quiet', '--force', '--cached', '--ignore-unmatch', '--', path];
     await git.run({ ...inside(copy, forget), ...literal, okExits: [128] }); // no path of git's
     await rm(join(copy.path, path), { recursive: true, force: true });

@@ -2,11 +2,11 @@ import { lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beginsEmpty, copyAlternates, copyConfig, copyGitDir, ensureGit } from './copy.js';
 import { GitError, RefusedTree } from './errors.js';
-import { type GitCall, UPLOAD_PACK } from './git.js';
+import { type Git, type GitCall, UPLOAD_PACK } from './git.js';
 import { BLOB_BYTES_MAX, refuseBadChanges, tooLarge } from './inspect.js';
 import { isCode } from './lock.js';
 import type { Copy } from './marker.js';
-import { isAncestor, readRef, type Workshop } from './mirror.js';
+import { readRef, type Workshop } from './mirror.js';
 import { checkedCommit, mirrorPath, rootRef, snapshotRef } from './names.js';
 import {
   findHeld,
@@ -31,10 +31,11 @@ export interface SnapshotOptions {
 }
 
 /**
- * Commits everything in a copy that .gitignore does not leave out, and keeps the commit in the
- * mirror. Two steps: the commit is made inside, as if by the agent, under our configuration; the
- * only touch from outside is a `fetch` that checks each object. Without changes it keeps the commit
- * that is there.
+ * Keeps everything in a copy that .gitignore does not leave out, as one commit of ours on the one
+ * that the copy was opened at: what an agent committed itself counts by its files alone, or its
+ * history would bring what no result may hold. Two steps: the commit is made inside, under our
+ * configuration; the only touch from outside is a `fetch` that checks each object. Without changes
+ * it keeps the commit that is there.
  * @throws RefusedTree naming path and reason: the copy is left as it was before
  */
 export async function snapshot(
@@ -50,18 +51,18 @@ export async function snapshot(
   await ensureGit(workshop, copy);
   const limit = options.blobBytesMax ?? BLOB_BYTES_MAX;
   return await withPinnedConfig(workshop.home, copy, async () => {
-    const { commit, isNew } = await commitInside(workshop, copy, message, limit);
-    const kept = snapshotRef(copy.taskId, copy.runId, commit);
+    const commit = await commitInside(workshop, copy, message, limit);
+    const ref = snapshotRef(copy.taskId, copy.runId, commit);
     try {
-      await fetchIntoMirror(workshop, copy, commit, kept, options.signal);
+      await fetchIntoMirror(workshop, copy, commit, ref, options.signal);
       await refuseBadChanges(workshop, copy, commit, limit);
       await refuseKeptOut(workshop, copy, commit);
     } catch (error) {
-      if (!(error instanceof RefusedTree)) throw error;
-      await forget(workshop, copy, kept, isNew);
+      if (error instanceof RefusedTree) await forget(workshop, copy, ref);
       throw error;
     }
-    return await onOpeningCommit(workshop, copy, commit, kept);
+    await goOnFrom(workshop, copy, commit);
+    return { commit, ref };
   });
 }
 
@@ -117,34 +118,78 @@ async function replace(path: string, content: string | Uint8Array): Promise<void
   await writeFile(path, content, { flag: 'wx' });
 }
 
+/** Answers the commit to keep. Nothing in the copy names it before it was found to be good. */
 async function commitInside(
   workshop: Workshop,
   copy: Copy,
   message: string,
   limit: number,
-): Promise<{ commit: string; isNew: boolean }> {
+): Promise<string> {
   const { git } = workshop;
   const kept = await readKeptOut(copy);
   const config = kept === null ? [] : [passedOver(copy)];
   await forgetNestedRepositories(workshop, copy);
   await refuseLargeFiles(workshop, copy, limit, kept);
-  if (kept !== null) await withoutCommitsThatHold(workshop, copy, kept);
   await git.run({ ...inside(copy, ['add', '--all']), config }).catch((error: unknown) => {
     throw refusedByAdd(error);
   });
   if (kept !== null) await takeOut(git, inside(copy, []), kept);
-  const unchanged = await git.run({
-    ...inside(copy, ['diff-index', '--cached', '--quiet', 'HEAD', '--']),
-    okExits: [1, 128], // 128: the agent began a branch without a commit
-  });
-  const merging = await lstat(join(copyGitDir(copy), 'MERGE_HEAD')).catch(() => null);
-  const isNew = unchanged.exitCode !== 0 || merging !== null;
-  if (isNew) {
-    const options = ['--quiet', '--no-verify', '--allow-empty', '--cleanup=verbatim', '--file=-'];
-    await git.run({ ...inside(copy, ['commit', ...options]), input: message });
-  }
-  const made = await git.run(inside(copy, ['rev-parse', '--verify', 'HEAD^{commit}']));
-  return { commit: checkedCommit('snapshot', made.stdout.trim()), isNew };
+  const tree = (await git.run(inside(copy, ['write-tree']))).stdout.trim();
+  const head = await commitOf(git, copy, 'HEAD');
+  const parents = await parentsOf(git, copy, head);
+  if (parents.length === 1 && (await treeOf(git, copy, copy.from)) === tree) return copy.from;
+  const isKept = head !== null && (await isOurs(workshop, copy, head, parents));
+  if (isKept && (await treeOf(git, copy, head)) === tree) return head;
+  const args = ['commit-tree', tree, ...parents.flatMap((id) => ['-p', id]), '-F', '-'];
+  const made = await git.run({ ...inside(copy, args), input: message });
+  return checkedCommit('snapshot', made.stdout.trim());
+}
+
+/** What the copy was opened at, and what was merged into it unless the agent undid that. */
+async function parentsOf(git: Git, copy: Copy, head: string | null): Promise<string[]> {
+  const { from, merging } = copy;
+  if (merging === null) return [from];
+  if ((await commitOf(git, copy, 'MERGE_HEAD')) === merging) return [from, merging];
+  const holdsIt = async (commit: string) => {
+    const args = ['merge-base', '--is-ancestor', merging, commit];
+    return (await git.run({ ...inside(copy, args), okExits: [1] })).exitCode === 0;
+  };
+  if (head === null || head === from || (await holdsIt(from))) return [from];
+  return (await holdsIt(head)) ? [from, merging] : [from];
+}
+
+/** Whether an earlier snapshot made it: the mirror, where no agent writes, knows it as one. */
+async function isOurs(
+  { home, git }: Workshop,
+  copy: Copy,
+  commit: string,
+  parents: readonly string[],
+): Promise<boolean> {
+  if (bases(copy).includes(commit)) return false; // what is borrowed is kept by such a ref as well
+  const mirror = mirrorPath(home, copy.source);
+  const ref = snapshotRef(copy.taskId, copy.runId, commit);
+  if ((await readRef(git, mirror, ref)) === null) return false;
+  const args = ['log', '-1', '--format=%P', commit];
+  const { stdout } = await git.run({ args, cwd: mirror, gitDir: mirror });
+  return stdout.trim() === parents.join(' ');
+}
+
+async function treeOf(git: Git, copy: Copy, commit: string): Promise<string> {
+  return (await git.run(inside(copy, ['rev-parse', '--verify', `${commit}^{tree}`]))).stdout.trim();
+}
+
+/** Null where it names none: an agent may begin a branch without a commit. */
+async function commitOf(git: Git, copy: Copy, name: string): Promise<string | null> {
+  const args = ['rev-parse', '--quiet', '--verify', `${name}^{commit}`];
+  const found = await git.run({ ...inside(copy, args), okExits: [1, 128] });
+  return found.exitCode === 0 ? checkedCommit(name, found.stdout.trim()) : null;
+}
+
+/** The agent's own git goes on from what was kept; what it had begun has come to its end. */
+async function goOnFrom({ git }: Workshop, copy: Copy, commit: string): Promise<void> {
+  if ((await commitOf(git, copy, 'HEAD')) === commit) return;
+  await rm(join(copyGitDir(copy), 'MERGE_HEAD'), { recursive: true, force: true });
+  await git.run(inside(copy, ['reset', '--quiet', '--soft', commit]));
 }
 
 /**
@@ -176,19 +221,6 @@ async function refuseLargeFiles(
     const found = path === '' ? null : await lstat(join(copy.path, path)).catch(() => null);
     if (found?.isFile() && found.size > limit) throw tooLarge(path, found.size, limit);
   }
-}
-
-/** An agent may have committed by force what is no part of the work: then its files count alone. */
-async function withoutCommitsThatHold({ git }: Workshop, copy: Copy, kept: KeptOut): Promise<void> {
-  const call = inside(copy, []);
-  const head = await git.run({
-    ...call,
-    args: ['rev-parse', '--quiet', '--verify', 'HEAD^{commit}'],
-    okExits: [1],
-  });
-  if (head.exitCode !== 0) return; // it began a branch without a commit
-  if ((await findHeld(git, call, head.stdout.trim(), bases(copy), kept)) === null) return;
-  await git.run({ ...call, args: ['reset', '--quiet', '--soft', copy.from] });
 }
 
 /** In the mirror, by object ids: this is the check that counts. */
@@ -252,48 +284,8 @@ function refusedByFetch(error: unknown): unknown {
   return new RefusedTree('.', 'malformed-object', sentence);
 }
 
-/** After a refusal: nothing of it stays in the mirror, and the next snapshot is not built on it. */
-async function forget(
-  { home, git }: Workshop,
-  copy: Copy,
-  ref: string,
-  isNew: boolean,
-): Promise<void> {
+/** After a refusal nothing of it stays in the mirror. */
+async function forget({ home, git }: Workshop, copy: Copy, ref: string): Promise<void> {
   const mirror = mirrorPath(home, copy.source);
   await git.run({ args: ['update-ref', '-d', ref], cwd: mirror, gitDir: mirror });
-  // 128: the first commit of a branch has none before it
-  const undo = inside(copy, ['reset', '--quiet', '--soft', 'HEAD^']);
-  if (isNew) await git.run({ ...undo, okExits: [128] });
-}
-
-/**
- * An agent may rewrite history. Its files count; they are put on top of the commit the copy was
- * opened at.
- */
-async function onOpeningCommit(
-  { home, git }: Workshop,
-  copy: Copy,
-  commit: string,
-  ref: string,
-): Promise<Snapshot> {
-  const mirror = mirrorPath(home, copy.source);
-  if (await isAncestor(git, mirror, copy.from, commit)) return { commit, ref };
-  const parents = [copy.from];
-  if (copy.merging !== null && (await isAncestor(git, mirror, copy.merging, commit))) {
-    parents.push(copy.merging);
-  }
-  const call = { cwd: mirror, gitDir: mirror };
-  const message = (await git.run({ ...call, args: ['log', '-1', '--format=%B', commit] })).stdout;
-  const args = [
-    'commit-tree',
-    `${commit}^{tree}`,
-    ...parents.flatMap((id) => ['-p', id]),
-    '-F',
-    '-',
-  ];
-  const made = await git.run({ ...call, args, input: message, identity: copy.identity });
-  const again = made.stdout.trim();
-  const keptAs = snapshotRef(copy.taskId, copy.runId, again);
-  await git.run({ ...call, args: ['update-ref', keptAs, again] });
-  return { commit: again, ref: keptAs };
 }

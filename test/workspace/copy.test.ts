@@ -140,14 +140,15 @@ test('a lock that a killed git left in the copy does not stop the snapshot', asy
   expect(git(mirror, 'show', `${commit}:a.txt`)).toBe('a');
 });
 
-test('the agent’s commits are kept; a rewritten history goes where it began', async () => {
+test('one commit of ours is made of the agent’s own, and of a rewritten history', async () => {
   const { workspaces, work, mirror } = await bench();
   const { copy, from } = await work({});
   write(copy.path, { 'own.txt': 'own\n' });
-  const own = commitAll(copy.path, 'Own commit');
+  commitAll(copy.path, 'Own commit');
   write(copy.path, { 'rest.txt': 'rest\n' });
   const first = await workspaces.snapshot(copy, 'Turn 1');
-  expect(git(mirror, 'rev-parse', `${first.commit}^`)).toBe(own);
+  expect(git(mirror, 'rev-parse', `${first.commit}^`)).toBe(from);
+  expect(git(copy.path, 'rev-parse', 'HEAD')).toBe(first.commit);
 
   git(copy.path, 'checkout', '--quiet', '--orphan', 'elsewhere');
   const second = await workspaces.snapshot(copy, 'Turn 2');

@@ -122,6 +122,54 @@ test('what an agent has committed itself is left out of its history as well', as
   expect(git(mirror, 'rev-list', '--count', `${from}..${commit}`)).toBe('1');
 });
 
+test('what an agent has committed and taken back is in no history of ours', async () => {
+  const { workspaces, work, mirror, location, landing } = await bench();
+  const { copy, from, task } = await work({});
+  link(copy.path, 'out', '/etc/shadow');
+  write(copy.path, { 'big.bin': 'x'.repeat(5000) });
+  git(copy.path, 'add', '--all');
+  const author = '--author=Linus Torvalds <torvalds@linux-foundation.org>';
+  git(copy.path, 'commit', '--quiet', '--message', 'fixes #12 @torvalds', author);
+  git(copy.path, 'rm', '--quiet', 'out', 'big.bin');
+  write(copy.path, { 'fine.txt': 'fine\n' });
+  git(copy.path, 'add', '--all');
+  git(copy.path, 'commit', '--quiet', '--message', 'closes #13', author);
+  const big = git(copy.path, 'rev-parse', 'HEAD^:big.bin');
+  const { commit } = await workspaces.snapshot(copy, 'Work', { blobBytesMax: 4000 });
+  const landed = await workspaces.land({ ...landing({ task, commit }), mode: 'branch' });
+  expect(landed).toMatchObject({ kind: 'landed', commit });
+  expect(git(location, 'log', '--format=%an, %cn: %B', `${from}..${commit}`)).toBe(
+    'Implementer, Implementer: Work',
+  );
+  const held = git(location, 'rev-list', '--objects', `${from}..${commit}`);
+  expect(held.split('\n').flatMap((line) => line.split(' ')[1] || [])).toEqual(['fine.txt']);
+  expect(() => git(mirror, 'cat-file', '-e', big)).toThrow();
+});
+
+test('a refusal in a conflict cycle leaves the merge as it was', async () => {
+  const { workspaces, work, location, request, mirror, repository } = await bench();
+  const { commit: from, task } = await work({ 'a.txt': 'ours\n' });
+  write(location, { 'a.txt': 'theirs\n' });
+  commitAll(location, 'Theirs');
+  const merging = await workspaces.refresh(repository, 'main');
+  const { copy, conflicts } = await workspaces.openCopy(request({ task, from, merging }));
+  expect(conflicts).toEqual(['a.txt']);
+  write(copy.path, { 'a.txt': 'both\n' });
+  link(copy.path, 'mine', '/usr/share');
+  await expect(workspaces.snapshot(copy, 'Merged')).rejects.toMatchObject({ path: 'mine' });
+  rmSync(join(copy.path, 'mine'));
+  git(copy.path, 'add', '--all');
+  git(copy.path, 'commit', '--quiet', '--message', 'By the agent');
+  const { commit } = await workspaces.snapshot(copy, 'Merged');
+  expect(git(mirror, 'log', '-1', '--format=%P %s', commit)).toBe(`${from} ${merging} Merged`);
+  expect((await workspaces.snapshot(copy, 'Again')).commit).toBe(commit);
+  write(copy.path, { 'a.txt': 'all\n' });
+  const next = await workspaces.snapshot(copy, 'Next');
+  expect(git(mirror, 'log', '-1', '--format=%P', next.commit)).toBe(`${from} ${merging}`);
+  const resumed = await workspaces.openCopy(request({ task, from: next.commit, merging }));
+  expect((await workspaces.snapshot(resumed.copy, 'Resumed')).commit).toBe(next.commit);
+});
+
 test('what stays inside is kept: links within the tree, attributes without a filter', async () => {
   const { workspaces, work, mirror } = await bench();
   const { copy, from } = await work({});

@@ -81,7 +81,7 @@ export async function findHeld(
 export function holdsKeptOut(path: string, kept: KeptOut): RefusedTree {
   const sentence = kept.made.some((one) => path === one || path.startsWith(`${one}/`))
     ? 'was made by the setup of the repository, which is no part of the work; take it out'
-    : "holds a file of the person's own that git must never keep; take it out of every commit";
+    : "holds a file of the person's own that git must never keep; take it out";
   return new RefusedTree(path, 'kept-out', sentence);
 }
 
