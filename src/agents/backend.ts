@@ -135,6 +135,8 @@ export interface ProgramCall {
   readonly environment: Readonly<Record<string, string>>;
   /** true: the working copy cannot be written, as for a review. */
   readonly readOnly: boolean;
+  /** Whether it is given a file for its result: all that it starts can write it as well. */
+  readonly answers: boolean;
   /** Hosts that it may reach, `api.anthropic.com:443`; empty: no network at all. */
   readonly hosts: readonly string[];
   readonly timeoutMs: number;
@@ -156,7 +158,7 @@ export interface ProgramEnd {
   readonly stderr: string;
   /** Of both together, bytes that were more than may be kept. */
   readonly cutBytes: number;
-  /** What it wrote to `MISSION_RESULT_FILE`; null when it wrote none. */
+  /** What was written to `MISSION_RESULT_FILE`; null when nothing was, or it was given none. */
   readonly result: string | null;
 }
 

@@ -220,7 +220,7 @@ class Attempt {
     const { ending, stdout } = await effects.start(
       {
         ...{ file, args: ['--version'], input: '', environment: {}, readOnly: true, hosts: [] },
-        ...{ timeoutMs: VERSION_TIMEOUT_MS, outputBytesMax: 10_000 },
+        ...{ answers: false, timeoutMs: VERSION_TIMEOUT_MS, outputBytesMax: 10_000 },
       },
       { signal: this.signal, onLine: () => undefined },
     );

@@ -21,7 +21,7 @@ export function startIn(folder: string, home: string): Effects['start'] {
       env: {
         ...program.environment,
         ...{ PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8', TMPDIR: temporary },
-        MISSION_RESULT_FILE: resultFile,
+        ...(program.answers ? { MISSION_RESULT_FILE: resultFile } : {}),
       },
     });
     const kill = (): void => {

@@ -25,6 +25,7 @@ const call: ProgramCall = {
   hosts: [],
   timeoutMs: 20_000,
   outputBytesMax: 1000,
+  answers: true,
 };
 
 test('without a sandbox an agent’s commands and programs are refused, a person’s run', async () => {

@@ -154,6 +154,7 @@ const PROGRAM = {
   hosts: [],
   timeoutMs: 30_000,
   outputBytesMax: 2 ** 20,
+  answers: true,
 };
 
 /** A copy as far as programs need it, without git. */

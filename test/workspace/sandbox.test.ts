@@ -45,6 +45,12 @@ describeNeeding(needs.bubblewrap, 'a program in the sandbox', () => {
     expect(large.result).toHaveLength(7_000_000);
   });
 
+  test('one that answers by what it prints has no file that code it runs could write', async () => {
+    const script = 'echo "<$MISSION_RESULT_FILE>"; ls /run/mission';
+    const end = await rig.sh(script, { answers: false });
+    expect(end).toMatchObject({ stdout: '<>\n', result: null });
+  });
+
   test('a review cannot write the copy, and can write elsewhere', async () => {
     write(rig.copy.path, { read: 'me' });
     const script = 'cat read; echo x > read || echo no; rm read || echo no; touch ~/x /tmp/x';

@@ -252,6 +252,7 @@ export const claudeCode: PresetCraft = {
     DISABLE_ERROR_REPORTING: '1',
   },
   listen,
+  answers: false,
   hasFinished: (line) => line.includes('"result"') && resultLine.safeParse(parseJson(line)).success,
   read,
   handover: {

@@ -122,7 +122,7 @@ function toldBy(events: readonly Event[], end: ProgramEnd, kind: RunKind, now: n
   const words = events.flatMap((each) =>
     each.type === 'item.completed' && each.item.type === 'agent_message' ? [each.item.text] : [],
   );
-  const text = end.result ?? words.at(-1) ?? '';
+  const text = words.at(-1) ?? '';
   return { kind: 'handed-over', handover: handoverOf(text, kind), denials: [] };
 }
 
@@ -191,6 +191,7 @@ export const codex: PresetCraft = {
   // The hour of a limit's reset is told in its own time zone.
   environment: { TZ: 'UTC' },
   listen,
+  answers: false,
   hasFinished: (line) => ENDS.has(eventOf(line)?.type ?? ''),
   read,
   handover: {

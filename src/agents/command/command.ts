@@ -245,6 +245,7 @@ class Conversation {
           : {}),
       },
       readOnly: kind === 'REVIEW',
+      answers: craft.answers,
       hosts: hostsFor(program, variable),
       timeoutMs: TIMEOUT_MS,
       outputBytesMax: OUTPUT_BYTES_MAX,

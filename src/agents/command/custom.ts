@@ -75,6 +75,7 @@ export const custom: PresetCraft = {
   call: ({ program }) => ({ file: program.file, args: [...program.args] }),
   environment: {},
   listen,
+  answers: true,
   hasFinished: null,
   read,
   handover: {

@@ -25,6 +25,11 @@ export interface PresetCraft {
   /** Variables that keep it from what a run does not need. */
   readonly environment: Readonly<Record<string, string>>;
   readonly listen: () => Listener;
+  /**
+   * Whether its result comes by a file. Only where it writes that itself: of one that answers by
+   * what it prints, only code that it runs would write it, such as the code under review.
+   */
+  readonly answers: boolean;
   /** Whether this line is its last word. */
   readonly hasFinished: ((line: string) => boolean) | null;
   /** `now`, in seconds since 1970, is when it ended. */

@@ -78,7 +78,7 @@ export function createSandbox(settings: SandboxSettings): Sandbox {
       const { state, ground } = await stand();
       if (state.level === null) return programNotStarted(refusal(state));
       const { copy } = request;
-      const inner = { ...request, answers: true, user: copy.user, place: placeOf(copy) };
+      const inner = { ...request, user: copy.user, place: placeOf(copy) };
       const prepared =
         ground === null ? await prepareOutside(request, searchPath) : await prepare(ground, inner);
       return await within(prepared, programNotStarted, (made) => runProgram(made, request));
@@ -142,12 +142,12 @@ async function prepareOutside(
   const { copy, file } = request;
   const obstacle = await findObstacle(file, copy.path, searchPath);
   if (obstacle !== null) return { obstacle };
-  const exchange = await openExchange(copy.home);
+  const exchange = request.answers ? await openExchange(copy.home) : null;
   const home = copy.user;
   await mkdir(join(home, 'tmp'), { recursive: true, mode: 0o700 });
   const environment = {
     ...request.environment,
-    MISSION_RESULT_FILE: join(exchange.folder, exchange.file),
+    ...(exchange === null ? {} : { MISSION_RESULT_FILE: join(exchange.folder, exchange.file) }),
   };
   return {
     launch: plainLaunch({ ...request, copy: { ...copy, home }, searchPath, environment }),
@@ -156,10 +156,11 @@ async function prepareOutside(
     onStart: () => undefined,
     endingOf: (ending) => ending,
     async finish() {
-      const { result, complaint } = await exchange.read();
-      return { result, complaints: complaint === null ? [] : [complaint] };
+      const answer = await exchange?.read();
+      const complaints = answer?.complaint ? [answer.complaint] : [];
+      return { result: answer?.result ?? null, complaints };
     },
-    close: exchange.close,
+    close: async () => exchange?.close(),
   };
 }
 

@@ -7,10 +7,12 @@ import type { Prepared } from './prepare.js';
 export interface ProgramRequest
   extends Pick<CommandRequest, 'copy' | 'file' | 'args' | 'timeoutMs' | 'signal'> {
   input: string;
-  /** Added to PATH, HOME, LANG, TMPDIR, MISSION_RESULT_FILE and our marks. */
+  /** Added to PATH, HOME, LANG, TMPDIR and our marks, and MISSION_RESULT_FILE where it answers. */
   environment: Readonly<Record<string, string>>;
   /** true: the working copy cannot be written. */
   readOnly: boolean;
+  /** Whether it is given a file for its result. */
+  answers: boolean;
   /** Hosts that it may reach, `api.example.com:443`; empty: no network at all. */
   hosts: readonly string[];
   /** Kept of each stream, in bytes: its first and its last half. */
@@ -32,7 +34,7 @@ export interface ProgramResult {
   /** Behind what it printed there stands what the sandbox refused it. */
   stderr: string;
   cutBytes: number;
-  /** What it wrote to `MISSION_RESULT_FILE`; null when it wrote none. */
+  /** What was written to `MISSION_RESULT_FILE`; null when nothing was, or it was given none. */
   result: string | null;
 }
 

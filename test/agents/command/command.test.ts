@@ -63,6 +63,13 @@ describe('what a program finds', () => {
     expect(await bench.read('told')).toMatch(/^Do it\.[\s\S]*MISSION_RESULT_FILE names/);
   });
 
+  test.each(['codex', 'claude-code'] as const)('%s: no file to answer by', async (preset) => {
+    const name = preset === 'codex' ? 'codex-executed' : 'claude-executed';
+    const program = await playing(name, preset, 'echo "<$MISSION_RESULT_FILE>" > ../answer');
+    await bench.attempt(backend, requestFor(program, { kind: 'REVIEW' }));
+    expect(await bench.read('../answer')).toBe('<>\n');
+  });
+
   test('without a program or its login it is not started', async () => {
     const none = await bench.attempt(backend, bench.request());
     expect(none).toMatchObject({
