@@ -7,6 +7,7 @@ import {
   type Variable,
   variablesFor,
 } from '../../domain/program.js';
+import { secretsFor } from '../../domain/secrets.js';
 import {
   type AgentBackend,
   EffectRefused,
@@ -21,6 +22,7 @@ import { custom } from './custom.js';
 import { outcomeOf, spentSince } from './outcome.js';
 import type { PresetCraft } from './preset.js';
 import { NOTHING_SPENT, type Reading } from './reading.js';
+import { withoutSecrets } from './secrets.js';
 import { readTranscript, type Transcript } from './transcript.js';
 import { hasFiles, treeOf } from './tree.js';
 import { wordsFor } from './words.js';
@@ -50,7 +52,11 @@ export interface CommandOptions {
 export function createCommandBackend(options: CommandOptions): AgentBackend {
   return {
     kind: 'command',
-    async run(request, hooks) {
+    async run(request, given) {
+      const secrets = request.agent.program
+        ? secretsFor(request.agent.program, options.variable)
+        : {};
+      const { hooks, outcome } = withoutSecrets(secrets, given);
       try {
         const before = readTranscript(request.resume);
         if (before.ended !== null && request.reask === null) {
@@ -66,11 +72,11 @@ export function createCommandBackend(options: CommandOptions): AgentBackend {
           const message = `${request.agent.name} cannot be started: ${lack}`;
           return { kind: 'later', because, message, retryAfterSeconds: ASK_AGAIN_SECONDS };
         }
-        return await new Conversation(request, hooks, program, options).hold(before);
+        return outcome(await new Conversation(request, hooks, program, options).hold(before));
       } catch (error) {
         hooks.signal.throwIfAborted(); // whatever the abort broke off, its reason is what ended us
         if (!(error instanceof EffectRefused)) throw error;
-        return { kind: 'failed', cause: 'agent-error', message: error.message };
+        return outcome({ kind: 'failed', cause: 'agent-error', message: error.message });
       }
     },
   };
