@@ -9,7 +9,15 @@ const server = z
     type: z.enum(['stdio', 'http', 'sse']).optional(),
     command: z.string().min(1).optional(),
     args: z.array(z.string()).optional(),
-    env: z.record(z.string(), z.string()).optional(),
+    // Mostly keys: they would be read in the agent's row, and in the list of processes.
+    env: z
+      .record(z.string(), z.string())
+      .refine((values) => Object.keys(values).length === 0, {
+        error:
+          'expected none: its values would stand in the records and on the command line of the ' +
+          'agent; take env out',
+      })
+      .optional(),
     url: z.url().optional(),
   })
   .refine(({ command, url }) => (command === undefined) !== (url === undefined), {

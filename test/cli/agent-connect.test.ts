@@ -78,6 +78,12 @@ test('a login is kept where only its owner reads it, once it has been of use', a
   const wrong = await given(PAGING);
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.stderr).toMatch(/--mcp .*docs.*a command to start, or a url, and not both/);
+  const withKey = { docs: { command: 'docs', env: { TOKEN: 'key-of-docs' } } };
+  writeFileSync(servers, JSON.stringify({ mcpServers: withKey }));
+  const refused = await given(PAGING);
+  expect(refused).toMatchObject({ code: 2 });
+  expect(refused.stderr).toMatch(/docs.env.* would stand in the records and on the command line/);
+  expect(refused.stderr).not.toContain('key-of-docs');
   writeFileSync(servers, '{"mcpServers": {"docs": {"command": "docs"}}}');
   expect(await given('/bin/cat')).toMatchObject({ code: 1 });
   expect(existsSync(file)).toBe(false);
