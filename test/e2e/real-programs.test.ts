@@ -58,7 +58,7 @@ function modelOf({ shell, handOver }: Dialect, secret: () => string) {
       if (worked || checked)
         return handOver({ report: 'A line was added.', unchanged: null, question: null });
       worked = true;
-      return shell(`echo two >> shared.txt; cat ${secret()}`);
+      return shell(`echo two >> shared.txt; env; cat ${secret()}`);
     }
     const evidence = 'the diff';
     return handOver({
