@@ -124,7 +124,7 @@ export class GitTooOld extends Error {
 
 /** Hides the user part of URLs, which may hold a token. */
 export function withoutCredentials(text: string): string {
-  return text.replace(/(\w+:\/\/)[^/@\s']+@/g, '$1***@');
+  return text.replace(/(\w+:\/\/)[^/\s']+@/g, '$1***@');
 }
 
 function shorten(text: string, limit: number): string {

@@ -30,7 +30,10 @@ export async function probeRepository(
   branch?: string,
 ): Promise<ProbedRepository> {
   await checkGit(git);
-  if (checkLocation(location) === 'url') return await probeUrl(git, location, branch);
+  if (checkLocation(location) === 'url') {
+    refuseLogin(location);
+    return await probeUrl(git, location, branch);
+  }
   const { root, gitDir, bare } = await openPath(git, location);
   await refuseIncomplete(git, root, gitDir);
   const defaultBranch = branch ?? (await findDefaultBranch(git, root, gitDir));
@@ -51,6 +54,19 @@ export function checkLocation(location: string): 'path' | 'url' {
     'is neither an absolute path nor an https:// or file:// URL; for ssh, add a clone by its path';
   throw new RepositoryError(location, 'bad-location', sentence);
 }
+
+/** What is registered is shown to everybody, and kept in the record of changes. */
+function refuseLogin(url: string): void {
+  if (withoutLogin(url) === url) return;
+  const sentence =
+    'carries a login, which would be kept and shown; take it out of the address. Where git needs ' +
+    'one, clone it with a credential helper, and add the clone by its path';
+  throw new RepositoryError(url, 'bad-location', sentence);
+}
+
+/** A URL without what stands before the `@` of its host; `git@host:path` is left as it is. */
+export const withoutLogin = (url: string): string =>
+  url.replace(/^([a-z][a-z+.-]*:\/\/)[^/]*@/i, '$1');
 
 /** Returns `branch` when it can be the name of a branch. @throws RepositoryError */
 export function checkBranchName(branch: string): string {
@@ -223,5 +239,5 @@ async function resolve(git: Git, gitDir: string, ref: string): Promise<string | 
 async function config(git: Git, gitDir: string, key: string): Promise<string | null> {
   const call = { args: ['config', '--get', key], cwd: gitDir, gitDir, okExits: [1] };
   const { exitCode, stdout } = await git.run(call);
-  return exitCode === 0 ? stdout.trim().replace(/\/\/[^/@]+@/, '//') : null;
+  return exitCode === 0 ? withoutLogin(stdout.trim()) : null;
 }

@@ -4,7 +4,7 @@ import { withLock } from './lock.js';
 import { mergeTrees } from './merge.js';
 import { ensureMirror, readRef, repositorySource, type Workshop } from './mirror.js';
 import { checkedCommit, lockPath, mirrorPath, type Repository, taskRefs } from './names.js';
-import { checkBranchName, checkLocation } from './probe.js';
+import { checkBranchName, checkLocation, withoutLogin } from './probe.js';
 
 /** How git reaches what a repository was cloned from. */
 export interface Remote {
@@ -32,13 +32,16 @@ export type Published =
   | { kind: 'taken'; head: string }
   | { kind: 'refused'; message: string };
 
-/** The URL that `origin` has in a checkout; of a repository that is reached by a URL, that. */
+/**
+ * The URL that `origin` has in a checkout; of a repository that is reached by a URL, that. People
+ * are told it, so it comes without a login.
+ */
 export async function originOf({ git }: Workshop, location: string): Promise<string | null> {
-  if (checkLocation(location) === 'url') return location;
+  if (checkLocation(location) === 'url') return withoutLogin(location);
   const args = ['config', '--local', '--get', 'remote.origin.url'];
   try {
     const { exitCode, stdout } = await git.run({ args, cwd: location, okExits: [1] });
-    return exitCode === 0 ? stdout.trim() || null : null;
+    return exitCode === 0 ? withoutLogin(stdout.trim()) || null : null;
   } catch (error) {
     if (!(error instanceof GitError)) throw error;
     const sentence = 'is no longer a git repository that can be read; put it back, or remove it';

@@ -193,6 +193,23 @@ test('a folder that this user cannot read', async () => {
   });
 });
 
+test('a login in an address is neither kept nor shown', async () => {
+  for (const login of ['ann:canary', 'canary', 'ann@example.org:canary']) {
+    const error = await probe(`https://${login}@127.0.0.1:9/x.git`).catch((thrown) => thrown);
+    expect(error).toMatchObject({ reason: 'bad-location' });
+    expect(error.message).toContain('take it out of the address');
+    expect(error.message).not.toContain('canary');
+  }
+  const path = personsRepository();
+  const { origin } = createWorkspaces({ home: temporaryFolder(), searchPath: SEARCH_PATH });
+  git(path, 'remote', 'add', 'origin', 'https://oauth2:canary@gitlab.com/a/b.git');
+  expect(await origin(path)).toBe('https://gitlab.com/a/b.git');
+  expect((await probe(path)).remote).toBe('https://gitlab.com/a/b.git');
+  expect(await origin('https://ann:canary@github.com/a/b.git')).toBe('https://github.com/a/b.git');
+  git(path, 'remote', 'set-url', 'origin', 'git@github.com:a/b.git');
+  expect(await origin(path)).toBe('git@github.com:a/b.git');
+});
+
 test('branch names that git would take for something else are refused', () => {
   for (const bad of [
     '',
