@@ -7,7 +7,7 @@ const CALL_TIMEOUT_MS = 20_000;
 
 interface Response {
   readonly data: unknown;
-  readonly headers: { etag?: string; date?: string };
+  readonly headers: { etag?: string; date?: string; link?: string };
 }
 
 /** An answer, or that nothing has changed. */

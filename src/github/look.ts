@@ -31,6 +31,9 @@ export interface Asked {
 }
 
 const SUMMARY_CHARS = 4_000;
+const PAGE_SIZE = 100;
+/** A thousand of a kind: what is said after that waits for a person who looks there. */
+const PAGES_MAX = 10;
 /** Who may write here, or belongs to those who do: what strangers say steers nobody. */
 const HAS_A_SAY = ['OWNER', 'MEMBER', 'COLLABORATOR'];
 const FAILED = ['failure', 'timed_out', 'startup_failure'];
@@ -40,19 +43,22 @@ export async function look(calls: Calls, asked: Asked): Promise<Looked> {
   const { slug, number, commit, since } = asked;
   const of = { owner: slug.owner, repo: slug.name };
   const one = { ...of, pull_number: number };
-  const many = { per_page: 100 };
+  const many = { per_page: PAGE_SIZE };
   const ask = asking(calls, asked);
+  const askAll = askingPages(ask, asked);
   const { rest } = calls;
   const pull = await ask('pull', shapes.pull, (how) => rest.pulls.get({ ...one, ...how }));
   const rests = await Promise.all([
-    ask('comments', shapes.comments, (how) =>
+    askAll('comments', shapes.comments, asItIs, (how) =>
       rest.issues.listComments({ ...of, issue_number: number, since, ...many, ...how }),
     ),
-    ask('remarks', shapes.reviewComments, (how) =>
+    askAll('remarks', shapes.reviewComments, asItIs, (how) =>
       rest.pulls.listReviewComments({ ...one, since, ...many, ...how }),
     ),
-    ask('reviews', shapes.reviews, (how) => rest.pulls.listReviews({ ...one, ...many, ...how })),
-    askChecks(ask, calls, { ...of, ref: commit }),
+    askAll('reviews', shapes.reviews, asItIs, (how) =>
+      rest.pulls.listReviews({ ...one, ...many, ...how }),
+    ),
+    askChecks(askAll, calls, { ...of, ref: commit }),
     // Who closed it is not said where it is asked whether it is closed.
     pull.facts.state === 'closed' && !pull.facts.merged
       ? ask('issue', shapes.issue, (how) =>
@@ -61,7 +67,8 @@ export async function look(calls: Calls, asked: Asked): Promise<Looked> {
       : null,
   ]);
   const [comments, remarks, reviews, checks, closed] = rests;
-  const asks = [pull, comments, remarks, reviews, ...checks.asked, ...(closed ? [closed] : [])];
+  const lists = [comments, remarks, reviews, ...checks.asked];
+  const asks = [pull, ...lists.flatMap(({ pages }) => pages), ...(closed ? [closed] : [])];
   const { facts } = pull;
   return {
     changed: asks.some(({ changed }) => changed),
@@ -74,9 +81,9 @@ export async function look(calls: Calls, asked: Asked): Promise<Looked> {
       mergeCommit: facts.merged ? (facts.merge_commit_sha ?? null) : null,
       mergeable: facts.mergeable ?? null,
       remarks: [
-        ...comments.facts.filter(counts).map(commented),
-        ...remarks.facts.filter(counts).map(remarked),
-        ...reviews.facts.filter(counts).flatMap(reviewed),
+        ...comments.items.filter(counts).map(commented),
+        ...remarks.items.filter(counts).map(remarked),
+        ...reviews.items.filter(counts).flatMap(reviewed),
       ],
       failing: checks.failing,
       pending: checks.pending,
@@ -92,11 +99,24 @@ interface Answer<T> {
   readonly kept: Kept;
   readonly changed: boolean;
   readonly now: number;
+  /** Whether the answer names a next page; undefined where it does not say. */
+  readonly hasNext: boolean | undefined;
+}
+
+interface Pages<Item> {
+  readonly items: readonly Item[];
+  readonly pages: readonly Omit<Answer<unknown>, 'facts'>[];
 }
 
 type How = { readonly headers: Readonly<Record<string, string>> };
-type Response = { readonly data: unknown; readonly headers: { etag?: string; date?: string } };
+type Response = {
+  readonly data: unknown;
+  readonly headers: { etag?: string; date?: string; link?: string };
+};
 type Ask = ReturnType<typeof asking>;
+type AskAll = ReturnType<typeof askingPages>;
+
+const asItIs = <T>(facts: T): T => facts;
 
 /** Asks one route: whether its answer has changed, where one is kept that can be read. */
 function asking({ call }: Calls, { seen, slug, number }: Asked) {
@@ -113,14 +133,39 @@ function asking({ call }: Calls, { seen, slug, number }: Asked) {
       request({ headers: etag ? { 'if-none-match': etag } : {} }),
     );
     const now = Date.parse(answer.headers.date ?? '') || Date.now();
+    const { link } = answer.headers;
+    const hasNext = link === undefined ? undefined : /;\s*rel="?next"?/.test(link);
     if (answer.kind === 'unchanged') {
       if (!known.success || before === undefined)
         throw new Trouble('away', `${what}: 304 to no question`);
-      return { name, facts: known.data, kept: before, changed: false, now };
+      return { name, facts: known.data, kept: before, changed: false, now, hasNext };
     }
     const facts = readAs(shape, answer.data, what);
     const kept = { etag: answer.headers.etag ?? null, facts };
-    return { name, facts, kept, changed: true, now };
+    return { name, facts, kept, changed: true, now, hasNext: hasNext ?? false };
+  };
+}
+
+/**
+ * Asks one route page by page: what is newest often stands last. An unchanged page may not say
+ * whether another follows; one did if it was kept, and one may by now if the page is full.
+ */
+function askingPages(ask: Ask, { seen }: Asked) {
+  return async <T, Item>(
+    name: string,
+    shape: z.ZodType<T>,
+    itemsOf: (facts: T) => readonly Item[],
+    request: (how: How & { readonly page: number }) => Promise<Response>,
+  ): Promise<Pages<Item>> => {
+    const nameOf = (page: number) => (page === 1 ? name : `${name}:${page}`);
+    const pages: Answer<T>[] = [];
+    for (let page = 1; page <= PAGES_MAX; page++) {
+      const answer = await ask(nameOf(page), shape, (how) => request({ ...how, page }));
+      pages.push(answer);
+      const isFull = itemsOf(answer.facts).length >= PAGE_SIZE;
+      if (!(answer.hasNext ?? (isFull || seen[nameOf(page + 1)] !== undefined))) break;
+    }
+    return { pages, items: pages.flatMap(({ facts }) => itemsOf(facts)) };
   };
 }
 
@@ -133,7 +178,7 @@ export function readAs<T>(shape: z.ZodType<T>, data: unknown, what: string): T {
 
 /** Both kinds of checks. A token that may not read them is said, and holds up nothing. */
 async function askChecks(
-  ask: Ask,
+  askAll: AskAll,
   { rest }: Calls,
   of: { owner: string; repo: string; ref: string },
 ) {
@@ -151,19 +196,25 @@ async function askChecks(
   const [runs, statuses] = await Promise.all([
     orUnread(
       'checks',
-      ask('checks', shapes.checkRuns, (how) =>
-        rest.checks.listForRef({ ...of, filter: 'latest', per_page: 100, ...how }),
+      askAll(
+        'checks',
+        shapes.checkRuns,
+        ({ check_runs }) => check_runs,
+        (how) => rest.checks.listForRef({ ...of, filter: 'latest', per_page: PAGE_SIZE, ...how }),
       ),
     ),
     orUnread(
       'statuses',
-      ask('statuses', shapes.statuses, (how) =>
-        rest.repos.getCombinedStatusForRef({ ...of, per_page: 100, ...how }),
+      askAll(
+        'statuses',
+        shapes.statuses,
+        ({ statuses: all }) => all,
+        (how) => rest.repos.getCombinedStatusForRef({ ...of, per_page: PAGE_SIZE, ...how }),
       ),
     ),
   ]);
-  const all = runs?.facts.check_runs ?? [];
-  const states = statuses?.facts.statuses ?? [];
+  const all = runs?.items ?? [];
+  const states = statuses?.items ?? [];
   const failed = all.filter(({ conclusion }) => FAILED.includes(conclusion ?? ''));
   const red = states.filter(({ state }) => state === 'failure' || state === 'error');
   return {

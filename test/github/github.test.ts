@@ -79,3 +79,37 @@ test('unchanged answers are asked for with their tag, and keep what was read', a
   expect(second.pullRequest).toEqual({ ...first.pullRequest, now: second.pullRequest.now });
   expect(second.pullRequest.remarks).toMatchObject([{ by: 'ann', text: 'Say more.\uFFFD' }]);
 });
+
+test('what stands on later pages is read: reviews, comments, checks', async () => {
+  server.add('long');
+  server.pulls('long').push({
+    ...{ number: 1, title: 'T', body: '', branch: 'b', target: 'main', state: 'open' },
+    ...{ merged: false, by: null, mergeCommit: null, mergeable: true, head: 'h' },
+  });
+  const slug = { owner: 'acme', name: 'long' };
+  const ann = person('ann');
+  const lookAt = (seen: Awaited<ReturnType<typeof look>>['seen']) =>
+    github().look({ slug, number: 1, commit: 'many', since: '2026-01-01', seen });
+  for (let n = 1; n <= 100; n++) {
+    server.review('long', 1, ann, 'APPROVED', '');
+    server.comment('long', 1, ann, `c${n}`);
+    server.check('many', { name: `k${n}`, conclusion: 'success', summary: '' });
+  }
+  const full = await lookAt({});
+  server.review('long', 1, ann, 'CHANGES_REQUESTED', 'the last review');
+  server.comment('long', 1, ann, 'the last comment');
+  server.check('many', { name: 'last', conclusion: 'failure', summary: '' });
+  const first = await lookAt(full.seen); // the pages before are as they were, and say no more
+  expect(first.changed).toBe(true);
+  const told = first.pullRequest.remarks.map(({ text }) => text);
+  expect(told).toHaveLength(102);
+  expect(told).toEqual(expect.arrayContaining(['the last review', 'the last comment']));
+  expect(first.pullRequest.failing).toMatchObject([{ by: 'last' }]);
+  const again = await lookAt(first.seen);
+  expect(again.changed).toBe(false);
+  expect(again.pullRequest.remarks).toEqual(first.pullRequest.remarks);
+  for (let n = 0; n < 1000; n++) server.comment('long', 1, ann, 'more');
+  const before = server.asked.length;
+  await lookAt({});
+  expect(server.asked.slice(before).filter((one) => one.includes('issues'))).toHaveLength(10);
+});

@@ -182,3 +182,19 @@ export const repositoryBody = (name: string, push: boolean) =>
     archived: false,
     permissions: { admin: false, push, pull: true },
   }) satisfies Part<Repository, 'full_name' | 'archived' | 'permissions'>;
+
+/** One page of a list, and the link to the next where there is one. */
+export function pageOf(body: unknown, url: URL): { body: unknown; headers: { link?: string } } {
+  const size = Number(url.searchParams.get('per_page') ?? 30);
+  const page = Number(url.searchParams.get('page') ?? 1);
+  const isChecks = typeof body === 'object' && body !== null && 'check_runs' in body;
+  const all: unknown = isChecks ? body.check_runs : body;
+  if (!Array.isArray(all)) return { body, headers: {} };
+  const few = all.slice((page - 1) * size, page * size);
+  const next = new URL(url);
+  next.searchParams.set('page', String(page + 1));
+  return {
+    body: isChecks ? { ...body, check_runs: few } : few,
+    headers: all.length > page * size ? { link: `<${next}>; rel="next"` } : {},
+  };
+}

@@ -193,12 +193,14 @@ export async function openGitHub(home: string): Promise<FakeGitHub> {
       lost.splice(index, 1);
       return response.destroy();
     }
-    const sent = JSON.stringify(answer.body);
+    const page = shapes.pageOf(answer.body, url);
+    const sent = JSON.stringify(page.body);
     const etag = `"${createHash('sha256').update(sent).digest('hex')}"`;
     const isSame = answer.status === 200 && request.headers['if-none-match'] === etag;
     if (isSame) unchanged++;
+    const link = isSame ? {} : page.headers;
     const type = { 'content-type': 'application/json; charset=utf-8', etag };
-    response.writeHead(isSame ? 304 : answer.status, { ...type, ...answer.headers });
+    response.writeHead(isSame ? 304 : answer.status, { ...type, ...link, ...answer.headers });
     return response.end(isSame ? undefined : sent);
   }
 
