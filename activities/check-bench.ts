@@ -1,7 +1,14 @@
 import { readBaseline, storeBaseline } from '../drizzle/repositories.js';
 import type { RunBrief } from '../drizzle/steps.js';
-import type { Baseline, CheckResult, Prepared } from '../src/domain/repository.js';
-import { openCopyAt, type Workplace } from './attempt.js';
+import {
+  type Baseline,
+  type CheckResult,
+  isGreen,
+  isLasting,
+  type Prepared,
+} from '../src/domain/repository.js';
+import { CheckNotStarted } from '../src/workspace/index.js';
+import { openCopyAt, SetupFailed, type Workplace } from './attempt.js';
 import type { Deps } from './deps.js';
 import type { Beating } from './heartbeat.js';
 import type { Go } from './perform-run.js';
@@ -41,10 +48,18 @@ export class Bench {
     await this.progress.note();
   }
 
-  /** Makes the result ready for its checks; answers the setup as a red check when it fails. */
+  /**
+   * Makes the result ready for its checks; answers the setup as a red check when it fails twice.
+   * @throws SetupFailed where this house was in the way
+   */
   async prepare(): Promise<CheckResult | null> {
-    const prepared = await this.readyAt(this.commit);
-    return prepared.kind === 'ready' ? null : this.failedSetup(prepared);
+    let prepared = await this.readyAt(this.commit);
+    if (prepared.kind === 'failed') prepared = await this.readyAt(this.commit);
+    if (prepared.kind === 'ready') return null;
+    const { output, exitCode, isOurs } = prepared;
+    if (isOurs) throw new SetupFailed(output);
+    const command = this.repository.recipe.setup ?? 'setup';
+    return { command, exitCode, output, durationMs: 0 };
   }
 
   /** Whether the commit that the work began from can be made ready. */
@@ -57,11 +72,8 @@ export class Bench {
   }
 
   /** What fails anew, once more, on the result: by command. */
-  async runAgain(commands: readonly string[]): Promise<Map<string, CheckResult>> {
-    if (commands.length === 0) return new Map();
-    await this.readyAt(this.commit);
-    const results = await this.runEach(commands, 'checks run once more');
-    return new Map(results.map((result) => [result.command, result]));
+  runAgain(commands: readonly string[]): Promise<Map<string, CheckResult>> {
+    return this.onceMore(this.commit, commands, 'checks run once more');
   }
 
   /** How the checks end on the base; what is not known is found out if it is needed, and kept. */
@@ -69,26 +81,32 @@ export class Bench {
     const { id, recipe } = this.repository;
     const known = await readBaseline(this.deps.database, id, this.base, null);
     if (known !== null || how === 'if known') return known;
-    const prepared = await this.readyAt(this.base);
-    const { setupDigest } = prepared;
-    // Where not even the setup works, no check does.
-    const failed = (command: string) => ({ ...this.failedSetup(prepared), command });
-    const isReady = prepared.kind === 'ready';
-    const checks = isReady
-      ? await this.runEach(recipe.checks, 'checks run on the base')
-      : recipe.checks.map(failed);
+    const setupDigest = await this.demandAt(this.base);
+    const first = await this.runEach(recipe.checks, 'checks run on the base');
+    const red = first.filter((one) => !isGreen(one)).map(({ command }) => command);
+    const again = await this.onceMore(this.base, red, 'checks run on the base once more');
+    const checks = first.map((one) => again.get(one.command) ?? one);
     const baseline = { commit: this.base, setupDigest, checks };
     const by = { by: 'system:checks', door: 'system' };
-    if (isReady) {
+    if (isLasting(baseline)) {
       await storeBaseline(this.deps.database, { ...baseline, ...by, repository: id, recipe });
     }
     return baseline;
   }
 
-  private failedSetup(prepared: Prepared): CheckResult {
-    const command = this.repository.recipe.setup ?? 'setup';
-    const output = prepared.kind === 'failed' ? prepared.output : '';
-    return { command, exitCode: null, output, durationMs: 0 };
+  /** Commands that were red, on a fresh copy: a check that only fails at times is not red. */
+  private async onceMore(commit: string, commands: readonly string[], doing: string) {
+    if (commands.length === 0) return new Map<string, CheckResult>();
+    await this.demandAt(commit);
+    const results = await this.runEach(commands, doing);
+    return new Map(results.map((result) => [result.command, result]));
+  }
+
+  /** Where not even the setup works, no check says anything. */
+  private async demandAt(commit: string): Promise<string> {
+    const prepared = await this.readyAt(commit);
+    if (prepared.kind === 'failed') throw new SetupFailed(prepared.output);
+    return prepared.setupDigest;
   }
 
   /** A fresh copy in the place of the one before: what a check leaves behind decides no other. */
@@ -119,12 +137,15 @@ export class Bench {
   private async runOne(command: string): Promise<CheckResult> {
     const { signal } = this.beating;
     const { workspaces, checks } = this.deps;
-    const [result] = await workspaces.check({
+    const request = {
       copy: this.copy,
       recipe: { ...this.repository.recipe, checks: [command] },
       timeoutMs: checks.timeLimitMs,
-      onLine: (text) => this.progress.tell({ kind: 'log', source: 'check', text }),
+      onLine: (text: string) => this.progress.tell({ kind: 'log', source: 'check', text }),
       signal,
+    };
+    const [result] = await workspaces.check(request).catch((error: unknown) => {
+      throw error instanceof CheckNotStarted ? new SetupFailed(error.message) : error;
     });
     if (result === undefined) throw new Error(`${command} was not run`);
     return result;

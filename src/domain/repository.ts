@@ -49,7 +49,20 @@ export interface Baseline {
 /** Whether a check is green: it ran to its end and said so. */
 export const isGreen = ({ exitCode }: Pick<CheckResult, 'exitCode'>): boolean => exitCode === 0;
 
+/** A setup that failed. */
+export interface FailedSetup {
+  readonly output: string;
+  /** Null: it was stopped or could not be started. */
+  readonly exitCode: number | null;
+  /** Whether this house was in the way, and not the tree: no sandbox, no network, a file missing. */
+  readonly isOurs: boolean;
+}
+
+/** Whether a baseline may be kept: a check that was stopped says nothing of the commit. */
+export const isLasting = ({ checks }: Pick<Baseline, 'checks'>): boolean =>
+  checks.every(({ exitCode }) => exitCode !== null);
+
 /** How preparing a working copy came out. */
 export type Prepared =
   | { readonly kind: 'ready'; readonly setupDigest: string; readonly cached: boolean }
-  | { readonly kind: 'failed'; readonly setupDigest: string; readonly output: string };
+  | ({ readonly kind: 'failed'; readonly setupDigest: string } & FailedSetup);

@@ -12,7 +12,7 @@ import {
   storeBaseline,
 } from '../../drizzle/repositories.js';
 import { filesToRead, type Proposal, proposeRecipe } from '../domain/recipe/propose.js';
-import type { Baseline, LandingMode, Recipe } from '../domain/repository.js';
+import { type Baseline, isLasting, type LandingMode, type Recipe } from '../domain/repository.js';
 import { nearest } from '../domain/text.js';
 import type { ServiceDeps } from './deps.js';
 import type {
@@ -102,7 +102,8 @@ export async function add(
   const { database, principal: by, door } = deps;
   const { id, name, location, target, landing } = examined;
   const row = { id, name, location, target, landing, provenance: 'person' as const };
-  const answer = await addRepository(database, { ...row, recipe, baseline, by, door });
+  const kept = baseline !== null && isLasting(baseline) ? baseline : null;
+  const answer = await addRepository(database, { ...row, recipe, baseline: kept, by, door });
   if (answer.kind === 'exists') throw taken(name);
   return showRepository(deps, name);
 }
@@ -162,13 +163,14 @@ export async function measure(
   return saying(() => desk.measure(repository, watching));
 }
 
-/** Keeps how the checks ended. */
+/** Keeps how the checks ended, unless one was stopped. */
 export async function keepBaseline(
   { database, principal: by, door }: ServiceDeps,
   repository: Pick<RepositoryRow, 'id' | 'name'>,
   recipe: Recipe,
   baseline: Baseline,
 ): Promise<void> {
+  if (!isLasting(baseline)) return;
   const given = { ...baseline, repository: repository.id, recipe, by, door };
   const { kind } = await storeBaseline(database, given);
   if (kind === 'stored') return;

@@ -18,9 +18,19 @@ export interface CheckRequest {
 const TIMEOUT_MS = 15 * 60_000;
 const OUTPUT_BYTES_MAX = 64 * 1024;
 
+/** A check could not even begin here: that says nothing of the commit. */
+export class CheckNotStarted extends Error {
+  override readonly name = 'CheckNotStarted';
+
+  constructor(command: string, reason: string) {
+    super(`${command} could not be started: ${reason}`);
+  }
+}
+
 /**
  * Runs all checks, in order, in the sandbox and without a network: a red one keeps none of the
  * others from being run. What a check started is ended with it.
+ * @throws CheckNotStarted
  */
 export async function runChecks(
   { sandbox, searchPath }: { sandbox: Sandbox; searchPath: string },
@@ -43,12 +53,15 @@ export async function runChecks(
     });
     lines.end();
     signal?.throwIfAborted();
-    results.push({ command, ...came(result), durationMs: Math.round(result.durationMs) });
+    results.push({ command, ...came(command, result), durationMs: Math.round(result.durationMs) });
   }
   return results;
 }
 
-function came({ ending, output }: CommandResult): Pick<CheckResult, 'exitCode' | 'output'> {
+function came(
+  command: string,
+  { ending, output }: CommandResult,
+): Pick<CheckResult, 'exitCode' | 'output'> {
   const stopped = (why: string) => ({
     exitCode: null,
     output: `${output}${output === '' || output.endsWith('\n') ? '' : '\n'}[${why}]\n`,
@@ -63,7 +76,7 @@ function came({ ending, output }: CommandResult): Pick<CheckResult, 'exitCode' |
     case 'cancelled':
       return stopped('stopped');
     case 'not-started':
-      return stopped(`not started: ${ending.reason}`);
+      throw new CheckNotStarted(command, ending.reason);
     default:
       return ending satisfies never;
   }

@@ -28,6 +28,7 @@ import { type PrepareRequest, prepareCopy } from './setup/index.js';
 import type { RegistryVariables } from './setup/registries.js';
 import { type SnapshotOptions, snapshot } from './snapshot.js';
 
+export { CheckNotStarted } from './checks.js';
 export type { CopyRequest } from './copy.js';
 export * from './errors.js';
 export type { Landing, LandingRequest } from './landing.js';

@@ -2,9 +2,12 @@ import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { CheckResult } from '../../src/domain/repository.js';
+import { runChecks } from '../../src/workspace/checks.js';
+import type { Copy } from '../../src/workspace/index.js';
+import { createSandbox } from '../../src/workspace/sandbox/index.js';
 import { describeNeeding, needs } from '../support/needs.js';
 import { processesWith } from './sandbox-rig.js';
-import { git, read, temporaryFolder, write } from './support.js';
+import { git, read, SEARCH_PATH, temporaryFolder, write } from './support.js';
 import { kept, openYard, RECIPE } from './yard.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -115,4 +118,17 @@ describeNeeding(needs.bubblewrap, 'checks', () => {
     expect(result?.exitCode).not.toBe(0);
     expect(result?.output).toContain('gone');
   });
+});
+
+test('a check that no sandbox runs is no result', async () => {
+  const searchPath = SEARCH_PATH;
+  const sandbox = createSandbox({ home: temporaryFolder(), searchPath, sandbox: 'native' });
+  const copy = { path: '/tmp', home: '/tmp' } as Copy;
+  const running = runChecks(
+    { sandbox, searchPath },
+    { copy, recipe: { ...RECIPE, checks: ['x'] } },
+  );
+  await expect(running).rejects.toThrow(
+    'x could not be started: commands of agents need bubblewrap',
+  );
 });

@@ -107,6 +107,11 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
     expect(refused).toContain('[sandbox: the network was refused to example.com:443]');
     expect(refused).toContain('MISSION_REGISTRIES names further ones');
     expect(await reach(registry.host)).toContain('HTTP/1.1 200 Connection Established');
+    const endOf = async (setup: string) => house.prepare(await house.open(), { setup });
+    expect(await endOf('echo npm error code EAI_AGAIN; exit 7')).toMatchObject({
+      ...{ exitCode: 7, isOurs: true },
+    });
+    expect(await endOf('echo no such lock; exit 7')).toMatchObject({ exitCode: 7, isOurs: false });
   });
 
   test('what names its own place names the copy’s; links as well', async () => {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Prepared, Recipe } from '../../domain/repository.js';
+import type { FailedSetup, Prepared, Recipe } from '../../domain/repository.js';
 import { removeTree } from '../cleanup.js';
 import { copyGitDir, makeTree, mergeIn } from '../copy.js';
 import { withLock } from '../lock.js';
@@ -68,7 +68,7 @@ export async function prepareCopy(yard: Yard, request: PrepareRequest): Promise<
     const carried = await readCarried(location, recipe.copies);
     const setup = digest === NO_SETUP ? null : await obtain(yard, request, basis, carried);
     if (setup !== null && 'failed' in setup) {
-      return { kind: 'failed', setupDigest: digest, output: setup.failed };
+      return { kind: 'failed', setupDigest: digest, ...setup.failed };
     }
     const entry = setup?.entry ?? null;
     const made = entry === null ? [] : await fill(entry, copy, signal);
@@ -77,7 +77,8 @@ export async function prepareCopy(yard: Yard, request: PrepareRequest): Promise<
     return { kind: 'ready', setupDigest: digest, cached: setup?.cached ?? true };
   } catch (error) {
     if (!(error instanceof NotCarried)) throw error;
-    return { kind: 'failed', setupDigest: digest, output: error.message };
+    const failed = { output: error.message, exitCode: null, isOurs: true };
+    return { kind: 'failed', setupDigest: digest, ...failed };
   }
 }
 
@@ -113,7 +114,7 @@ function filesOf(listed: string): TrackedFile[] {
   });
 }
 
-type Obtained = { entry: SetupEntry | null; cached: boolean } | { failed: string };
+type Obtained = { entry: SetupEntry | null; cached: boolean } | { failed: FailedSetup };
 
 async function obtain(
   yard: Yard,

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import type { Recipe } from '../../domain/repository.js';
+import type { FailedSetup, Recipe } from '../../domain/repository.js';
 import type { Copy } from '../marker.js';
 import type { Workshop } from '../mirror.js';
 import { createLines } from '../output.js';
@@ -33,7 +33,7 @@ export function commandIn(folder: string, command: string): string[] {
   return ['-c', IN_FOLDER, 'sh', folder === '' ? '.' : `./${folder}`, command];
 }
 
-/** Runs a setup in its checkout; null when it is done, else why not, with what it said. */
+/** Runs a setup in its checkout; null when it is done, else why not. */
 export async function runSetup(
   yard: Pick<Yard, 'sandbox' | 'registries' | 'searchPath'>,
   aside: Copy,
@@ -45,7 +45,7 @@ export async function runSetup(
     signal?: AbortSignal | undefined;
     onLine?: ((line: string) => void) | undefined;
   },
-): Promise<string | null> {
+): Promise<FailedSetup | null> {
   const { sandbox, searchPath } = yard;
   const { recipe, isPersons, registries: more, signal, onLine } = request;
   const { setup, folder } = recipe;
@@ -85,13 +85,26 @@ function heldBack({ copies, installScripts }: Recipe): string {
   return files + builds;
 }
 
-function complaintOf(setup: string, result: CommandResult, lacked: string): string | null {
+/** What package managers say where nobody answered, and the sandbox where it refused. */
+const OUT_OF_REACH = [
+  /\[sandbox: the network was refused/,
+  /\b(?:EAI_AGAIN|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH)\b/,
+  /\bE50[0234]\b|\b50[0234] (?:Internal Server|Bad Gateway|Service Unavailable|Gateway Time)/i,
+  /Tunnel connection failed|tunneling socket could not|CONNECT tunnel failed/i,
+  /Connection refused|Could not resolve host|Temporary failure in name resolution/i,
+];
+
+function complaintOf(setup: string, result: CommandResult, lacked: string): FailedSetup | null {
   const { ending, output } = result;
   if (ending.kind === 'exited' && ending.exitCode === 0) return null;
   const hint = output.includes('[sandbox: the network was refused')
     ? '\n[a setup reaches package registries only; MISSION_REGISTRIES names further ones]'
     : '';
-  return `${setup}: ${howEnded(ending)}\n${output.trimEnd()}${hint}${lacked}`;
+  return {
+    output: `${setup}: ${howEnded(ending)}\n${output.trimEnd()}${hint}${lacked}`,
+    exitCode: ending.kind === 'exited' ? ending.exitCode : null,
+    isOurs: ending.kind === 'not-started' || OUT_OF_REACH.some((one) => one.test(output)),
+  };
 }
 
 function howEnded(ending: CommandResult['ending']): string {
