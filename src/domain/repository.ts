@@ -54,7 +54,7 @@ export interface FailedSetup {
   readonly output: string;
   /** Null: it was stopped or could not be started. */
   readonly exitCode: number | null;
-  /** Whether this house was in the way, and not the tree: no sandbox, no network, a file missing. */
+  /** Whether this house was in the way, not the tree: no sandbox, no network, a missing file. */
   readonly isOurs: boolean;
 }
 

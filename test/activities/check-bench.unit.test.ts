@@ -55,7 +55,7 @@ function benchOf(setups: Prepared[], exits: (number | null | Error)[]) {
   );
 }
 
-test('a base whose setup fails is no red baseline: it is unprepared, and nothing is kept', async () => {
+test('a base whose setup fails is no red baseline: nothing is kept of it', async () => {
   const bench = benchOf([failing(1)], [1]);
   await expect(bench.baseline('needed')).rejects.toThrow(SetupFailed);
   expect(stored).toEqual([]);

@@ -141,6 +141,10 @@ describeNeeding(needs.bubblewrap, 'the setup of a repository', () => {
     ]);
     expect(git(copy.path, 'status', '--porcelain')).toBe('');
     expect(existsSync(join(copy.path, 'm/m'))).toBe(true);
+    // More than can be read at once.
+    const huge = 'truncate -s 3G package-lock.json';
+    await house.prepare(await house.open(), { setup: huge }, { onLine: lines.push.bind(lines) });
+    expect(lines).toEqual([lines[0], lines[0]]);
   });
 
   test('an agent cannot bring it into the work, by .gitignore or by force', async () => {

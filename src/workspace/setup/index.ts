@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FailedSetup, Prepared, Recipe } from '../../domain/repository.js';
 import { removeTree } from '../cleanup.js';
@@ -175,7 +175,7 @@ async function make(
     const failed = await runSetup(yard, aside, { ...request, isPersons });
     if (failed !== null) return { failed };
     await dropCarried(aside.path, carried);
-    for (const path of await changedFiles(aside, files)) {
+    for (const path of await changedFiles(yard, aside, files)) {
       onLine?.(`[the setup changed ${path}, which git holds: that change is not kept]`);
     }
     const made = await listMade(yard, aside, index);
@@ -209,14 +209,31 @@ async function isBase({ home, git }: Workshop, aside: Copy): Promise<boolean> {
   return (await git.run({ args, cwd: mirror, gitDir: mirror })).stdout !== '';
 }
 
-async function changedFiles(aside: Copy, files: readonly TrackedFile[]): Promise<string[]> {
+/** Their sizes first: what a setup has written may be larger than what can be read. */
+async function changedFiles(
+  { home, git }: Workshop,
+  aside: Copy,
+  files: readonly TrackedFile[],
+): Promise<string[]> {
+  const mirror = mirrorPath(home, aside.source);
+  const isChanged = async ({ path, id }: TrackedFile): Promise<boolean> => {
+    const { size } = await lstat(join(aside.path, path));
+    if (size > SMALL_BYTES) {
+      const held = await git.run({ args: ['cat-file', '-s', id], cwd: mirror, gitDir: mirror });
+      if (Number(held.stdout) !== size) return true;
+      if (size > READ_BYTES_MAX) return false; // nobody is told, and nothing of it is kept
+    }
+    return blobId(await readFile(join(aside.path, path)), formatOf(aside)) !== id;
+  };
   const changed: string[] = [];
-  for (const { path, id } of files) {
-    if ((await standingAt(aside.path, path)) !== 'file') continue;
-    const content = await readFile(join(aside.path, path));
-    if (blobId(content, formatOf(aside)) !== id) changed.push(path);
+  for (const file of files) {
+    if ((await standingAt(aside.path, file.path)) !== 'file') continue;
+    if (await isChanged(file)) changed.push(file.path);
   }
   return changed;
 }
+
+const SMALL_BYTES = 2 ** 20;
+const READ_BYTES_MAX = 64 * 2 ** 20;
 
 const formatOf = ({ from }: Copy) => (from.length === 64 ? 'sha256' : 'sha1');
