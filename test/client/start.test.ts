@@ -115,10 +115,12 @@ describe('bad input', () => {
 
 describe('get', () => {
   test('takes the workflow id, or what follows task/ in it', async () => {
-    const { workflowId } = await mission.tasks.start({ title: 'To be found' });
+    const task = await mission.tasks.start({ title: 'To be found' });
+    const { workflowId } = task;
     for (const id of [workflowId, workflowId.slice('task/'.length)]) {
       expect((await mission.tasks.get(id)).workflowId).toBe(workflowId);
     }
+    await task.result(); // a list shows first what has ended last
   });
 
   test('an unknown id is TaskNotFound, and so is a workflow that is no task', async () => {
