@@ -62,7 +62,7 @@ describeNeeding(needs.chromium, "Temporal's Web UI alone", (program) => {
       const [, input = ''] = /Input: (\{.*\})$/.exec(text ?? '') ?? [];
       expect(JSON.parse(input), text).toMatchObject({ by: 'person:ann' });
     }
-    expect(options.filter((option) => option.includes('Not for people'))).toHaveLength(2);
+    expect(options.filter((option) => option.includes('Not for people'))).toHaveLength(3);
   });
 
   test('what our own doors start shows its title as the summary', async () => {

@@ -33,7 +33,7 @@ export const STEPS = {
   'run queued': { ...sql('open_runs'), story: approval },
   'run promoted': { ...sql('close_run'), answers: /"wake": \[\{/, story: contended },
   'signal sent': { ...rpc('SignalWorkflowExecution', 'runPromoted'), story: contended },
-  'attempt started': { ...sql('start_attempt'), story: alone },
+  'attempt started': { ...sql('begin_attempt'), story: alone },
   'checkpoint stored': { ...sql('save_progress'), story: alone },
   'result stored': { server: 'postgres', says: /^insert into "contents"/, story: alone },
   'run closed': { ...sql('close_run', '"outcome":"succeeded"'), story: pair },
