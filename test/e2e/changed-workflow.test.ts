@@ -37,8 +37,8 @@ const CHANGES: readonly Change[] = [
   {
     what: 'the review is left out',
     file: 'task.ts',
-    instead: `executed === 'accepted' ? executed : await life.review(cycle)`,
-    of: `executed === 'executed' ? ('accepted' as const) : await life.review(cycle)`,
+    instead: `checked === 'executed' ? await life.review(cycle) : checked`,
+    of: `checked === 'executed' ? ('accepted' as const) : checked`,
     story: 'landing-branch.json',
   },
   {
