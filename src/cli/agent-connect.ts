@@ -10,7 +10,6 @@ import {
   type Preset,
   skipsPermissions,
 } from '../domain/program.js';
-import { parseMcpServers } from '../schema/mcp.js';
 import type { Disconnected } from '../service/index.js';
 import { actOnService, type Exits, type ServiceStage } from './act.js';
 import { EXIT, UsageError } from './exit.js';
@@ -133,6 +132,8 @@ async function programOf(workbench: Workbench, options: ConnectOptions): Promise
 }
 
 async function mcpOf(file: string): Promise<McpServers> {
+  // Here, as it is heavy and seldom asked for.
+  const { parseMcpServers } = await import('../schema/mcp.js');
   try {
     return parseMcpServers(await readFile(file, 'utf8'));
   } catch (error) {
